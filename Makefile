@@ -1,0 +1,65 @@
+# Parley. `make demo` and `make test` do their own set-up on a bare Debian or Ubuntu machine.
+.DEFAULT_GOAL := help
+PARLEY := .venv/bin/parley
+PYTHON := .venv/bin/python
+export OMP_NUM_THREADS := 1
+
+.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks load clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## install system packages, Python packages, and build the page
+	@scripts/setup system
+	@scripts/setup python
+	@scripts/setup web
+
+setup-dev:
+	@scripts/setup system test
+	@scripts/setup python dev
+	@scripts/setup web
+
+demo: setup  ## ask a recorded question; write the answer as answer.mp4; stay up for the browser
+	@$(PARLEY) demo
+
+up: setup  ## start everything; open the printed address and talk
+	@$(PARLEY) up
+
+test: setup-dev lint  ## lint, then every test (real Redis, real processes, real browser)
+	@$(PYTHON) -m pytest
+
+test-training: setup-dev  ## the trainers' tests (installs PyTorch)
+	@scripts/setup python train
+	@$(PYTHON) -m pytest tests/training
+
+test-deploy: setup-dev  ## the composed stack and the cluster's manifests (needs Docker and kubectl)
+	@$(PYTHON) -m pytest tests/deploy
+
+lint: setup-dev  ## ruff, mypy, freshness of generated code, the page's types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(PYTHON) scripts/proto.py --check
+	@cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run check --silent
+
+format:  ## format the code
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+proto:  ## generate the gRPC code
+	@$(PYTHON) scripts/proto.py
+
+bench: setup  ## measure this machine: latency, barge-in, A/V, one Redis hop
+	@$(PARLEY) bench all
+
+web:  ## build the page
+	@scripts/setup web
+
+banks:  ## render the default avatars' faces again (half an hour on two cores)
+	@scripts/setup system render
+	@scripts/setup python render
+	@for a in mira theo; do $(PYTHON) -m training.data.synthetic_faces.bank --avatar $$a; done
+
+load: setup-dev  ## short load test: several people talk at once
+	@$(PARLEY) bench load --sessions 4 --seconds 60
+
+clean:  ## remove what was built
+	rm -rf .venv .cache gateway/static training/studio/static web/node_modules artifacts

@@ -1,0 +1,1 @@
+"""HTTP routes: thin fronts of the services, and what operators need."""

@@ -1,0 +1,1 @@
+"""The OpenAI Realtime dialect, plus a face."""

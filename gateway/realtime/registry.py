@@ -1,0 +1,158 @@
+"""Which conversations are held now, which can be resumed, and whether there is room for another."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway import metrics
+from gateway.errors import Refused
+from gateway.realtime.items import Items
+from gateway.realtime.session_config import SessionState
+
+MAX_PARKED = 64
+LET_GO_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A conversation that was left: only its words are kept, nothing of it runs.
+
+    Attributes:
+        visits: How often it was connected; each visit has chain keys of its own, so that late writes of an
+            earlier one cannot get in the way.
+    """
+
+    session: str
+    avatar: str
+    state: SessionState
+    items: Items
+    visits: int
+
+
+class Held(Protocol):
+    """A conversation that is connected now."""
+
+    session: str
+    over: asyncio.Event
+
+    def close(self, code: int, reason: str) -> None:
+        """Ends it soon, with that websocket close code."""
+
+
+class Registry:
+    """Counts, finds and parks conversations."""
+
+    def __init__(self, *, max_sessions: int, resume_s: float) -> None:
+        self._max_sessions = max_sessions
+        self._resume_s = resume_s
+        self._taken = 0
+        self._held: dict[str, Held] = {}
+        self._parked: dict[str, tuple[Parked, asyncio.TimerHandle]] = {}
+        self.draining = False
+
+    @property
+    def busy(self) -> int:
+        """Places that are taken."""
+        return self._taken
+
+    @property
+    def load(self) -> dict[str, int]:
+        """Places taken and places there are."""
+        return {"active": self._taken, "max": self._max_sessions}
+
+    def check_room(self) -> None:
+        """Refuses when there is no place for another conversation.
+
+        Raises:
+            Refused: 503, full or shutting down.
+        """
+        if self.draining:
+            raise Refused(503, "going_away", "The server is shutting down.", fix="Try again in a moment.")
+        if self._taken >= self._max_sessions:
+            raise Refused(
+                503,
+                "server_full",
+                f"All {self._max_sessions} places are taken.",
+                fix="Try again later, or raise PARLEY_GATEWAY_MAX_SESSIONS.",
+            )
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Takes a place for as long as the block runs.
+
+        Raises:
+            Refused: 503, full or shutting down.
+        """
+        self.check_room()
+        self._taken += 1
+        metrics.SESSIONS.set(self._taken)
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            metrics.SESSIONS.set(self._taken)
+
+    @contextmanager
+    def holding(self, held: Held) -> Iterator[None]:
+        """Makes a conversation known while the block runs."""
+        self._held[held.session] = held
+        try:
+            yield
+        finally:
+            del self._held[held.session]
+            held.over.set()
+
+    async def resume(self, session: str, avatar: str) -> Parked | None:
+        """Takes a parked conversation out, first asking a connection that still holds it to let go.
+
+        Returns:
+            None when there is none of that id with that avatar (or no longer).
+        """
+        held = self._held.get(session)
+        if held is not None:
+            held.close(1000, "The conversation goes on in another connection.")
+            try:
+                async with asyncio.timeout(LET_GO_S):
+                    await held.over.wait()
+            except TimeoutError:
+                return None
+        parked, timer = self._parked.get(session, (None, None))
+        if parked is None or timer is None or parked.avatar != avatar:
+            return None
+        timer.cancel()
+        self._forget(session)
+        return parked
+
+    def park(self, parked: Parked) -> None:
+        """Keeps a conversation for `resume_s`; the oldest leaves when there are too many."""
+        if self.draining:
+            return
+        while len(self._parked) >= MAX_PARKED:
+            oldest = next(iter(self._parked))
+            self._parked[oldest][1].cancel()
+            self._forget(oldest)
+        timer = asyncio.get_running_loop().call_later(self._resume_s, self._forget, parked.session)
+        self._parked[parked.session] = (parked, timer)
+        metrics.PARKED.set(len(self._parked))
+
+    def _forget(self, session: str) -> None:
+        del self._parked[session]
+        metrics.PARKED.set(len(self._parked))
+
+    async def drain(self, timeout_s: float) -> None:
+        """Takes no more conversations, closes all with 1001 and waits until they have ended."""
+        self.draining = True
+        for _, timer in self._parked.values():
+            timer.cancel()
+        self._parked.clear()
+        held = list(self._held.values())
+        for one in held:
+            one.close(1001, "The server is shutting down.")
+        try:
+            async with asyncio.timeout(timeout_s):
+                for one in held:
+                    await one.over.wait()
+        except TimeoutError:
+            return  # the server cancels what is left

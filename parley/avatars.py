@@ -1,0 +1,92 @@
+"""Avatars: a folder each, with `avatar.yaml`, a persona, notes and what the engines need."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from parley.errors import ConfigError, UnknownAvatar
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Voice(_Strict):
+    """Which voice speaks: `engine` as in PARLEY_TTS_ENGINE, `voice` as that engine names it."""
+
+    engine: str
+    voice: str
+    speed: float = Field(1.0, ge=0.5, le=2.0)
+
+
+class Face(_Strict):
+    """Which face is drawn: `engine` as in PARLEY_SDA_ENGINE; `bank` is a file in the avatar's folder."""
+
+    engine: Literal["visemes", "gan", "animated"] = "visemes"
+    bank: str = "face/bank.npz"
+
+
+class Avatar(_Strict):
+    """What `avatar.yaml` says.
+
+    Attributes:
+        name: The folder's name; what clients send as `model`.
+        title: The name that people see, and that the avatar calls itself.
+        description: One line for the picker.
+        language: BCP-47.
+        greeting: Said when a conversation opens; empty: the avatar waits.
+        voice: See `Voice`.
+        face: See `Face`.
+        lexicon: Words that ears and voice must know, with ARPAbet pronunciations ("" = by rule).
+        folder: Where the avatar lives. `persona.md` (system prompt) and `notes/*.md` are in it.
+    """
+
+    name: str
+    title: str
+    description: str
+    language: str = "en-US"
+    greeting: str = ""
+    voice: Voice
+    face: Face = Face()
+    lexicon: dict[str, str] = Field(default_factory=dict)
+    folder: Path = Path()
+
+    @property
+    def persona(self) -> str:
+        """The persona's system prompt."""
+        return (self.folder / "persona.md").read_text(encoding="utf-8").strip()
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Notes by file stem, in name order."""
+        return {p.stem: p.read_text(encoding="utf-8") for p in sorted((self.folder / "notes").glob("*.md"))}
+
+
+def list_avatars(avatars_dir: Path) -> list[Avatar]:
+    """All avatars in the folder, in name order."""
+    return [load_avatar(avatars_dir, p.parent.name) for p in sorted(avatars_dir.glob("*/avatar.yaml"))]
+
+
+@lru_cache(maxsize=256)
+def load_avatar(avatars_dir: Path, name: str) -> Avatar:
+    """Reads one avatar.
+
+    Raises:
+        UnknownAvatar: No such folder, or a name that could not be one.
+        ConfigError: The manifest is malformed; the message names the file and the field.
+    """
+    path = avatars_dir / name / "avatar.yaml"
+    if not NAME.fullmatch(name) or not path.is_file():
+        known = ", ".join(sorted(p.parent.name for p in avatars_dir.glob("*/avatar.yaml"))) or "none"
+        raise UnknownAvatar(f"There is no avatar named {name!r}.", fix=f"Choose one of: {known}.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Avatar.model_validate({**raw, "name": name, "folder": path.parent})
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ConfigError(f"{path} is not a valid avatar manifest: {error}") from error

@@ -1,0 +1,1 @@
+"""Measurements over the public websocket; `parley bench …` is their command line."""

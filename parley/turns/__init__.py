@@ -1,0 +1,1 @@
+"""Turn-taking: who has the floor. Pure logic: events and times go in, commands come out."""

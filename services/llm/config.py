@@ -1,0 +1,37 @@
+"""Settings of the llm service."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from parley.service import ServiceSettings
+
+
+class LlmSettings(ServiceSettings):
+    """Read from PARLEY_LLM_…; what all services share, also from PARLEY_…."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_LLM_", extra="forbid", frozen=True)
+
+    port: int = Field(default=50053, description="gRPC port.")
+    metrics_port: int = Field(default=9093, description="Prometheus port.")
+    engine: str = Field(default="notes", description="notes, vllm or fake.")
+
+    url: str = Field(default="", description="vllm: base URL of an OpenAI-compatible server, ending in /v1.")
+    model: str = Field(
+        default="", description="vllm: model to ask for; empty: the first that the server offers."
+    )
+    key: str = Field(default="", description="vllm: bearer token for the server.", repr=False)
+    context_tokens: int = Field(
+        default=4096, description="vllm: the model's context, unless the server tells.", ge=256
+    )
+    output_tokens: int = Field(default=300, description="vllm: longest reply.", ge=1)
+    temperature: float = Field(default=0.6, description="vllm: sampling temperature.", ge=0, le=2)
+    connect_s: float = Field(default=2.0, description="vllm: seconds to connect.", gt=0)
+    first_token_s: float = Field(
+        default=8.0, description="vllm: seconds to the first token, retries included.", gt=0
+    )
+    next_token_s: float = Field(default=4.0, description="vllm: seconds between tokens.", gt=0)
+
+    fake_reply: str = Field(
+        default="You said: {heard}. That is all, thank you.", description="fake: what to answer."
+    )
+    fake_delay_s: float = Field(default=0.0, description="fake: seconds before each word.", ge=0)

@@ -1,0 +1,135 @@
+"""Engine `vllm`: the persona spoken by a large language model behind an OpenAI-compatible server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from functools import lru_cache
+from pathlib import Path
+
+from parley.avatars import load_avatar
+from parley.engines import TextDelta
+from parley.errors import EngineUnavailable
+from proto.parley.v1 import chain_pb2 as pb
+from services.llm.config import LlmSettings
+from services.llm.engines.completions import Chat, Completions, estimate_tokens
+from services.llm.notes.embedder import Embedder
+from services.llm.notes.index import Match, NoteIndex
+from services.llm.notes.markdown import parse
+
+_NOTES_GIVEN = 3
+_NOTE_FITS = 0.35
+_ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant"}
+
+SPEECH_RULES = (
+    "You are heard, not read. Answer in one to three short spoken sentences unless asked for more. Plain "
+    "words only: no lists, headings, markup, emoji or web addresses. The person's words come from speech "
+    "recognition and may contain mistakes."
+)
+_NOTES_INTRO = "What you know that may help; rely on it, and do not mention these notes:"
+_GO_ON = (
+    "(The connection broke while you were speaking. Your last message is what was heard so far. Go on right "
+    "after its last word, repeating nothing.)"
+)
+
+
+class VllmEngine:
+    """Streams from the server; holds nothing between turns but the avatars' note vectors."""
+
+    name = "vllm"
+
+    def __init__(self, settings: LlmSettings) -> None:
+        """Prepares the client; the server is first asked when someone speaks.
+
+        Raises:
+            EngineUnavailable: No server is set.
+        """
+        if not settings.url:
+            raise EngineUnavailable(
+                "The vllm engine has no server.",
+                fix="Set PARLEY_LLM_URL to an OpenAI-compatible server, for example http://127.0.0.1:8000/v1.",
+            )
+        self._settings = settings
+        self._server = Completions(
+            settings.url,
+            key=settings.key,
+            connect_s=settings.connect_s,
+            first_token_s=settings.first_token_s,
+            next_token_s=settings.next_token_s,
+        )
+        self.model = settings.model or "the server's first model"
+        self._model = settings.model
+        self._embedder = Embedder()
+        self._indexes = lru_cache(maxsize=64)(self._index)
+
+    async def close(self) -> None:
+        """Closes the connections to the server."""
+        await self._server.close()
+
+    async def generate(self, turn: pb.Turn, *, spoken: str = "") -> AsyncGenerator[TextDelta, None]:
+        """Streams the reply; see `parley.engines.LlmEngine`. Closing the iterator aborts the request.
+
+        Raises:
+            UnknownAvatar: There is no such avatar.
+            ServiceUnavailable: The server failed.
+        """
+        if not self._model:
+            self._model = self.model = await self._server.first_model()
+        matches = await asyncio.to_thread(self._matching_notes, turn)
+        output = turn.max_output_tokens or self._settings.output_tokens
+        body = {
+            "model": self._model,
+            "messages": await self._fitted(self._messages(turn, matches, spoken), output),
+            "max_tokens": output,
+            "temperature": self._settings.temperature,
+            "stream": True,
+        }
+        citations = [match.note.id for match in matches]
+        # A model that is told to go on starts with a word; the space before it is ours.
+        joint = " " if spoken else ""
+        async with aclosing(self._server.stream(body)) as texts:
+            async for text in texts:
+                yield TextDelta(joint + text, citations=citations)
+                joint, citations = "", []
+
+    def _messages(self, turn: pb.Turn, matches: Sequence[Match], spoken: str) -> Chat:
+        avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
+        system = [turn.instructions or avatar.persona, SPEECH_RULES]
+        if matches:
+            known = [" ".join((*m.note.answers[:1], *m.note.more)) for m in matches]
+            system.append("\n".join((_NOTES_INTRO, *known)))
+        messages = [{"role": "system", "content": "\n\n".join(system)}]
+        messages += [{"role": _ROLES.get(m.role, "user"), "content": m.text} for m in turn.history if m.text]
+        if spoken:
+            messages += [{"role": "assistant", "content": spoken}, {"role": "user", "content": _GO_ON}]
+        return messages
+
+    async def _fitted(self, messages: Chat, output: int) -> Chat:
+        """Drops the oldest exchanges until prompt and reply fit into the model's context.
+
+        The server is asked to count only when the estimate, which is never too low, says that it is tight.
+        """
+        system, history = messages[0], messages[1:]
+        while len(history) > 1:
+            room = (self._server.context_tokens or self._settings.context_tokens) - output
+            if estimate_tokens([system, *history]) <= room:
+                break
+            if await self._server.count_tokens(self._model, [system, *history]) <= room:
+                break
+            history = history[1:]
+            while len(history) > 1 and history[0]["role"] == "assistant":
+                history = history[1:]
+        return [system, *history]
+
+    def _matching_notes(self, turn: pb.Turn) -> list[Match]:
+        """The notes that the person's words are about; blocks for some milliseconds."""
+        folder = load_avatar(self._settings.avatars_dir, turn.avatar).folder
+        stamp = tuple((p, p.stat().st_mtime_ns) for p in sorted((folder / "notes").glob("*.md")))
+        index = self._indexes(turn.avatar, stamp)
+        if index is None:
+            return []
+        found = index.search(turn.history[-1].text, limit=_NOTES_GIVEN)
+        return [match for match in found if match.score >= _NOTE_FITS]
+
+    def _index(self, avatar: str, stamp: tuple[tuple[Path, int], ...]) -> NoteIndex | None:
+        notes = [n for n in parse(load_avatar(self._settings.avatars_dir, avatar).notes) if not n.internal]
+        return NoteIndex(notes, self._embedder) if notes else None

@@ -1,0 +1,1 @@
+"""Answers from written notes: format, retrieval, and the manners of a conversation."""

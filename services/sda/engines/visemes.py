@@ -1,0 +1,171 @@
+"""The `visemes` engine: plays a bank of rendered faces by phone times, or by ear where there are none."""
+
+import hashlib
+from collections import OrderedDict, deque
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from parley.avatars import load_avatar
+from parley.engines import FaceInput, Picture
+from parley.errors import BadRequest
+from parley.media.clock import FRAME_SAMPLES
+from services.sda.face import bank as banks
+from services.sda.face.bank import Bank, Pose, Upper
+from services.sda.face.controls import REST, Control, Mouth
+from services.sda.face.curves import LOOKAHEAD, PhoneTrack
+from services.sda.face.life import IDLE_FRAMES, Life, idle
+from services.sda.face.listener import Hearing, Listener
+from services.sda.face.loudness import Loudness
+
+AHEAD = LOOKAHEAD // FRAME_SAMPLES
+EASE_IN = (0.0, 0.5, 0.85)  # the first frame is the idle loop's first
+BANKS_HELD = 8  # about 60 MB each
+
+
+class VisemesEngine:
+    """Draws the avatars that have a bank. Banks are loaded when first asked for, and shared.
+
+    Args:
+        avatars_dir: Folder of avatars.
+    """
+
+    name = "visemes"
+    model = "rendered bank, phone times or a mel network"
+    width = height = 256
+    lookahead_samples = LOOKAHEAD
+
+    def __init__(self, avatars_dir: Path) -> None:
+        self._avatars_dir = avatars_dir
+        self._listener = Listener()
+        self._banks: OrderedDict[str, Bank] = OrderedDict()
+        self._lock = Lock()
+
+    def bank(self, avatar: str) -> Bank:
+        """The avatar's bank.
+
+        Raises:
+            UnknownAvatar: No such avatar.
+            EngineUnavailable: It has no bank; the message says how to render it.
+        """
+        with self._lock:
+            if avatar not in self._banks:
+                about = load_avatar(self._avatars_dir, avatar)
+                self._banks[avatar] = banks.load(about.folder / about.face.bank, avatar=avatar)
+                while len(self._banks) > BANKS_HELD:
+                    self._banks.popitem(last=False)
+            self._banks.move_to_end(avatar)
+            return self._banks[avatar]
+
+    def open(self, avatar: str, *, seed: int) -> "VisemesStream":
+        """See `FaceEngine.open`."""
+        return VisemesStream(self.bank(avatar), self._listener, seed)
+
+    def idle(self, avatar: str) -> list[Picture]:
+        """See `FaceEngine.idle`: 6 s, with two blinks, a glance and breath."""
+        bank, seed = self.bank(avatar), _stable_seed(avatar)
+        return [bank.draw(REST, *idle(t, seed)) for t in range(IDLE_FRAMES)]
+
+
+class VisemesStream:
+    """One reply.
+
+    By ear, frame t is drawn once speech up to its end + 80 ms is in. By phones, also the phone that sounds at
+    that instant must be known, and a phone is known when it ends: so frames may come up to that phone's
+    length later (voices give a clause's speech much faster than it plays).
+    """
+
+    def __init__(self, bank: Bank, listener: Listener, seed: int) -> None:
+        self._bank, self._listener = bank, listener
+        self._phones: PhoneTrack | None = None
+        self._hearing: Hearing | None = None
+        self._life, self._loudness = Life(seed), Loudness()
+        self._levels: deque[float] = deque()  # of the next frame to draw and those beyond it
+        self._rest = np.zeros(0, np.float32)
+        self._heard = 0  # whole frames of speech taken in
+        self._drawn = 0
+
+    def push(self, step: FaceInput) -> list[Picture]:
+        """See `FaceStream.push`.
+
+        Raises:
+            BadRequest: Audio is not a whole number of video frames.
+        """
+        if len(step.audio) % FRAME_SAMPLES:
+            raise BadRequest(
+                f"Speech comes in whole video frames of {FRAME_SAMPLES} samples, not {len(step.audio)}."
+            )
+        return [self._bank.draw(*parts) for parts in self.plan(step)]
+
+    def plan(self, step: FaceInput) -> list[tuple[Mouth, Upper, Pose]]:
+        """What the frames that can be drawn now show."""
+        if self._phones is None and self._hearing is None:
+            if step.has_phones:
+                self._phones = PhoneTrack()
+            else:
+                self._hearing = Hearing(self._listener)
+        if self._phones is not None:
+            self._phones.add(step.phones)
+        for audio in step.audio.reshape(-1, FRAME_SAMPLES):
+            self._take(audio)
+        end = self._heard if step.last else None
+        if step.last and self._hearing is not None:
+            for _ in range(AHEAD):
+                self._hearing.add(np.zeros(FRAME_SAMPLES, np.float32))
+        frames = []
+        while self._ready(end):
+            frames.append(self._next(end))
+        return frames
+
+    def _take(self, audio: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
+        self._levels.append(self._loudness.of(audio))
+        if self._hearing is not None:
+            self._hearing.add(audio)
+        self._heard += 1
+
+    def _ready(self, end: int | None) -> bool:
+        if end is not None:
+            return self._drawn < end
+        if self._drawn + 1 + AHEAD > self._heard:
+            return False
+        return self._phones is None or self._phones.knows(self._drawn, self._heard * FRAME_SAMPLES)
+
+    def _next(self, end: int | None) -> tuple[Mouth, Upper, Pose]:
+        frame = self._drawn
+        loud, coming = self._levels[0], max(list(self._levels)[: 1 + AHEAD])
+        self._levels.popleft()
+        mouth = self._phones.mouth(frame) if self._phones is not None else self._listen()
+        if mouth[Control.OPEN] > 0:  # louder is wider
+            mouth[Control.OPEN] *= 0.72 + 0.36 * loud**0.5
+        upper, pose = self._life.step(loud, coming)
+        ease = EASE_IN[frame] if frame < len(EASE_IN) else 1.0
+        if end is not None:  # the last frame is the idle loop's first
+            ease = min(ease, {1: 0.0, 2: 0.5}.get(end - frame, 1.0))
+        self._drawn += 1
+        return _eased(mouth, upper, pose, ease)
+
+    def _listen(self) -> Mouth:
+        assert self._hearing is not None
+        return self._hearing.mouth()
+
+
+def _eased(mouth: Mouth, upper: Upper, pose: Pose, ease: float) -> tuple[Mouth, Upper, Pose]:
+    if ease == 1.0:
+        return mouth, upper, pose
+    return (
+        mouth * ease,
+        Upper(upper.lid * ease, upper.gaze_x * ease, upper.gaze_y * ease, upper.brow * ease),
+        Pose(
+            pose.yaw * ease,
+            pose.pitch * ease,
+            pose.roll * ease,
+            pose.sway * ease,
+            pose.bob * ease,
+            pose.breath * ease,
+        ),
+    )
+
+
+def _stable_seed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")

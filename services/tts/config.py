@@ -1,0 +1,22 @@
+"""Settings of the tts service, from PARLEY_TTS_…"""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from parley.service import ServiceSettings
+
+
+class TtsSettings(ServiceSettings):
+    """What the tts service needs beyond `ServiceSettings`."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_TTS_")
+
+    port: int = Field(50052, description="gRPC port.")
+    metrics_port: int = Field(9092, description="Prometheus port.")
+    engine: str = Field("embedded", description="embedded | festival | flite | fake")
+    pool: int = Field(
+        2, description="Festival processes kept alive: clauses synthesised at once.", ge=1, le=32
+    )
+    ahead_ms: int = Field(
+        2000, description="Speech sent ahead of what the client has played.", ge=200, le=10_000
+    )

@@ -1,0 +1,24 @@
+"""Fixtures that several layers share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import RunningStack
+
+ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Where a test run leaves what people may want to see: screenshots, videos, logs."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    return ARTIFACTS
+
+
+@pytest.fixture(scope="session")
+def stack(artifacts: Path) -> Iterator[RunningStack]:
+    """One whole Parley for all tests that do it no harm."""
+    with RunningStack(artifacts / "logs" / "stack") as running:
+        yield running

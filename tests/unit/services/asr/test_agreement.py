@@ -1,0 +1,55 @@
+from parley.engines import HeardWord
+from services.asr.engines.agreement import StablePrefix
+
+
+def words(text: str, start: int = 0, length: int = 4_000) -> list[HeardWord]:
+    return [
+        HeardWord(word, start + n * length, start + (n + 1) * length, 0.9)
+        for n, word in enumerate(text.split())
+    ]
+
+
+def texts(found: list[HeardWord]) -> str:
+    return " ".join(word.text for word in found)
+
+
+def test_what_two_hypotheses_share_is_committed() -> None:
+    prefix = StablePrefix()
+    prefix.update(words("what is the whether"))
+    assert texts(prefix.committed) == ""
+    prefix.update(words("what is the weather like"))
+    assert texts(prefix.committed) == "what is the"
+    assert texts(prefix.tentative) == "weather like"
+
+
+def test_case_and_punctuation_do_not_count_as_disagreement() -> None:
+    prefix = StablePrefix()
+    prefix.update(words("Hello, Mira how"))
+    prefix.update(words("hello Mira. How are"))
+    assert texts(prefix.committed) == "hello Mira. How"
+
+
+def test_committed_words_are_never_taken_back() -> None:
+    prefix = StablePrefix()
+    prefix.update(words("tell me about"))
+    prefix.update(words("tell me about cheese"))
+    prefix.update(words("sell me aboard cheese please"))
+    assert texts(prefix.committed) == "tell me about cheese"
+    assert texts(prefix.settle(words("sell me aboard cheese please"))) == "tell me about cheese please"
+
+
+def test_a_window_that_begins_later_joins_at_the_seam() -> None:
+    prefix = StablePrefix()
+    prefix.update(words("one two three four"))
+    prefix.update(words("one two three four"))
+    prefix.update(words("four five", start=12_100))
+    prefix.update(words("three four five six", start=7_900))
+    assert texts(prefix.committed) == "one two three four five"
+    assert texts(prefix.tentative) == "six"
+
+
+def test_settling_does_not_commit() -> None:
+    prefix = StablePrefix()
+    prefix.update(words("good mourning"))
+    assert texts(prefix.settle(words("good morning"))) == "good morning"
+    assert prefix.committed == []

@@ -1,0 +1,107 @@
+"""Forced alignment by pocketsphinx: when each word and phone of a known text is spoken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parley.errors import EngineUnavailable
+from parley.media.audio import float_to_pcm16
+from services.asr.g2p import pronounce
+from training.data.workspace import Rejected
+
+RATE_HZ = 16_000
+_FRAMES_HZ = 100
+_WORD = re.compile(r"[a-z']+")
+
+
+@dataclass(frozen=True)
+class AlignedWord:
+    """A word and its phones (symbol, start, end); seconds."""
+
+    text: str
+    start_s: float
+    end_s: float
+    phones: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """All words, in order, and how well the sound fits them: mean acoustic score a frame."""
+
+    words: tuple[AlignedWord, ...]
+    score: float
+
+
+def words_of(text: str) -> list[str]:
+    """The words as the aligner takes them."""
+    return [word.strip("'") for word in _WORD.findall(text.lower()) if word.strip("'")]
+
+
+def align(audio: NDArray[np.float32], text: str) -> Alignment:
+    """Finds the text in the sound.
+
+    Args:
+        audio: float32 [n] at 16 kHz.
+        text: what is said in it; words unknown to the dictionary are pronounced by rule.
+
+    Raises:
+        Rejected: the text cannot be what is said.
+        EngineUnavailable: pocketsphinx is not installed.
+    """
+    decoder = _decoder()
+    words = words_of(text)
+    if not words:
+        raise Rejected("no words to align")
+    for word in words:
+        if decoder.lookup_word(word) is None:
+            decoder.add_word(word, pronounce(word), True)
+    pcm = float_to_pcm16(audio)
+    decoder.set_align_text(" ".join(words))
+    _pass(decoder, pcm)
+    if decoder.hyp() is None:
+        raise Rejected("cannot be aligned")
+    decoder.set_alignment()
+    _pass(decoder, pcm)
+    found, total, frames = [], 0.0, 0
+    for word in decoder.get_alignment():
+        if word.name.startswith(("<", "[", "(")):
+            continue
+        phones = tuple(
+            (phone.name, phone.start / _FRAMES_HZ, (phone.start + phone.duration) / _FRAMES_HZ)
+            for phone in word
+        )
+        total, frames = total + word.score, frames + word.duration
+        end_s = (word.start + word.duration) / _FRAMES_HZ
+        found.append(AlignedWord(word.name.partition("(")[0], word.start / _FRAMES_HZ, end_s, phones))
+    if [word.text for word in found] != words:
+        raise Rejected("cannot be aligned")
+    return Alignment(tuple(found), total / max(1, frames))
+
+
+def _pass(decoder: Any, pcm: bytes) -> None:
+    decoder.reinit_feat()  # forgets the recording before: the result must not depend on the order of work
+    decoder.start_utt()
+    decoder.process_raw(pcm, full_utt=True)
+    try:
+        decoder.end_utt()
+    except RuntimeError as error:  # no path through the text ends where the sound does
+        raise Rejected("cannot be aligned") from error
+
+
+@cache
+def _decoder() -> Any:
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise EngineUnavailable(
+            "Alignment needs pocketsphinx.", fix="pip install 'pocketsphinx>=5.1'"
+        ) from error
+    return pocketsphinx.Decoder(
+        lm=None, loglevel="FATAL", bestpath=False, beam=1e-100, pbeam=1e-100, wbeam=1e-80
+    )

@@ -1,0 +1,35 @@
+"""The stages of the data half, in order. See `training/runner.py` for what a stage is."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from training.data.stages import (
+    align,
+    corrected,
+    cut,
+    fetch,
+    filter,
+    handover,
+    rehear,
+    review,
+    speakers,
+    speech,
+    synthesize,
+    transcribe,
+)
+
+STAGES: tuple[ModuleType, ...] = (
+    fetch,
+    filter,
+    speech,
+    speakers,
+    cut,
+    transcribe,
+    rehear,
+    corrected,
+    synthesize,
+    align,
+    handover,
+    review,
+)

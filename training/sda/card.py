@@ -1,0 +1,106 @@
+"""Writes a run's model card from what was recorded: `python -m training.sda.card RUN.yaml WEIGHTS`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from parley.errors import ConfigError
+from training.data.synthetic_faces.plan import HELD_OUT_FILE, TRAINED, held_out
+from training.sda.config import Config, load
+
+MEANINGS = """\
+- `psnr`, `ssim`: of the aligned face; `_mouth`: of the mouth's region alone. dB; 1 is equal.
+- `lip_distance_px`: mean distance between 40 lip landmarks found by a network of this project, pixels of a
+  256 face.
+- `cpbd`: sharpness (Narvekar and Karam, 2011); compare with the real video's.
+- `jitter`: change from frame to frame, relative to the real video's.
+- `sync_offset` (median, frames), `in_step` (share of clips within one frame), `sync_confidence`: by a sync
+  network of this project that the generator never trained against; not comparable with published LSE.
+- `blinks_per_s`: counted on mediapipe's landmarks, over clips in which it finds a face in every frame
+  (`faces_found`).
+"""
+
+
+def card(
+    config: Config, quality: dict[str, dict[str, Any]], steps: int, minutes: float, files: dict[str, int]
+) -> str:
+    """The card, as markdown."""
+    from training.sda.evaluate import as_markdown
+
+    kept = held_out()
+    voices = ", ".join(kept.voices)
+    sizes = "\n".join(f"| `{name}` | {size / 1e6:.2f} MB |" for name, size in files.items())
+    return f"""\
+# Model card: speech-driven face, {config.model.size} × {config.model.size}
+
+One still picture and speech give a talking face, live. Method: after Vougioukas, Petridis and Pantic (arXiv
+1906.06337), rebuilt to run on one processor core; see `training/sda/model.py`.
+
+Trained {steps} steps on {minutes:.1f} minutes of video rendered by this project: people who do not exist
+(seeds {TRAINED.start} to {TRAINED.stop - 1}, and the default avatars) speaking with synthetic voices. No
+recording of a real person was used. Licence: Apache-2.0.
+
+## Quality on held-out data
+
+Identities {kept.identities.first} to {kept.identities.last}, voices {voices},
+{len(kept.sentences)} sentences: none was seen in training (`{HELD_OUT_FILE.name}`). Same frames in all rows.
+
+{as_markdown(quality)}
+
+{MEANINGS}
+## Files
+
+| file | size |
+| --- | --- |
+{sizes}
+
+## Limits
+
+The training faces are rendered. Photographs of real people are outside of what it learnt from. It must not be
+used to put words into the mouth of a person who has not agreed.
+
+## Settings
+
+```yaml
+{yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).strip()}
+```
+"""
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="The run's YAML.")],
+    weights: Annotated[Path, typer.Argument(help="Folder that training.sda.export wrote.")],
+) -> None:
+    """Write MODEL_CARD.md beside exported weights.
+
+    Raises:
+        ConfigError: The run was not evaluated.
+    """
+    import torch
+
+    from training.sda import clips
+    from training.sda.config import STAGES
+
+    run = load(config)
+    measured = run.out / "quality.json"
+    if not measured.is_file():
+        raise ConfigError(f"{measured} does not exist.", fix=f"python -m training.sda.evaluate {config}")
+    state = torch.load(run.out / "state.pt", map_location="cpu", weights_only=True)
+    steps = sum(run.steps.of(name) for name in STAGES[: state["stage"]]) + state["step"]
+    frames = sum(len(clip) for clip in clips.load(run.faces, "train", identity=run.identity))
+    told = card(
+        run,
+        json.loads(measured.read_text(encoding="utf-8")),
+        steps,
+        frames / 25 / 60,
+        json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["bytes"],
+    )
+    (weights / "MODEL_CARD.md").write_text(told, encoding="utf-8")
+    print(told)
+
+
+if __name__ == "__main__":
+    typer.run(main)
