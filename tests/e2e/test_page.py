@@ -94,9 +94,9 @@ async def test_ask_be_answered_and_interrupt(page: Page, artifacts: Path) -> Non
     assert len({"brightest", "star", "night", "sky"} & set(heard)) >= 2, heard
     assert any(c["role"] == "assistant" and "sirius" in c["text"].lower() for c in shown), shown
 
-    await wait_for(page, "p.commands.some(c => c.type === 'flush')", timeout_s=20)
+    await wait_for(page, "p.commands.some(c => c.type === 'flush' && c.obeyed !== undefined)", timeout_s=20)
     commands = await page.evaluate("() => window.__parley.commands")
-    flush = next(c for c in commands if c["type"] == "flush")
+    flush = next(c for c in commands if c["type"] == "flush" and "obeyed" in c)
     assert flush["obeyed"] - flush["received"] < 100
     await wait_for(page, "p.captions.filter(c => c.role === 'user' && c.done).length >= 2", timeout_s=20)
     await wait_for(page, f"p.state === 'speaking' && p.generation >= {flush['generation']}", timeout_s=10)

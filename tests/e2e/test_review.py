@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from tests.unit.training.studio import corpus as small
 from training.data.clips import Reviewed
@@ -185,6 +185,14 @@ async def test_a_word_is_fixed_everywhere_and_taught(page: Page, server: Server,
     await expect(sheet).to_contain_text("“Parley” is in the lexicon")
     assert server.corpus.lexicon()["Parley"].phones.startswith("P AA R L")
     await page.screenshot(path=artifacts / "review-everywhere.png")
+
+    # The answer is late: an undo asked for meanwhile waits for it (it used to say "nothing to take back").
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await asyncio.sleep(1)
+        await route.fulfill(response=answer)
+
+    await page.route("**/places", late)
     await sheet.get_by_role("button", name="Fix in 2 clips").click()
     assert (await server.until("reading-0", version=1)).text == "Parley draws a face that speaks"
     assert server.clip("reading-1").text == "today Parley listens to you"

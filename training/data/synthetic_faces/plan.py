@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from training.data.synthetic_faces import sentences, voices
 from training.data.synthetic_faces.parameters import IDENTITIES
 
-VERSION = 1  # grows when a clip of the same number would come out differently
+VERSION = 2  # grows when a clip of the same number would come out differently
 TRAINED = range(480)  # seeds of identities
 HELD_OUT_EVERY = 12
-AVATAR_SHARE = 0.2  # of clips that show a default avatar
+AVATAR_SHARE = 0.4  # of clips that show a default avatar
 HELD_OUT_FILE = Path(__file__).parent / "held_out.yaml"
 Split = Literal["train", "test"]
 

@@ -66,6 +66,8 @@ export class Review {
   );
   private undoable: number[] = JSON.parse(sessionStorage.getItem(UNDO_STORE) ?? "[]") as number[];
   private toastTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The latest edit of many clips; resolves when it can be taken back. */
+  private changing: Promise<void> = Promise.resolve();
   /** Counts what is opened, so that a late answer does not replace what was opened after it. */
   private openings = 0;
   /** What could not be opened because the server was away. */
@@ -191,7 +193,7 @@ export class Review {
   }
 
   async undo(): Promise<void> {
-    await this.saver.flush();
+    await Promise.all([this.saver.flush(), this.changing]);
     const seq = this.undoable.pop();
     if (seq === undefined) return this.tell("Nothing to take back in this tab. Alt+H shows the clip's history.");
     try {
@@ -206,11 +208,19 @@ export class Review {
     sessionStorage.setItem(UNDO_STORE, JSON.stringify(this.undoable));
   }
 
-  /** An edit of many clips is done: it can be taken back, and the open clip may be another now. */
-  async changed(seq: number): Promise<void> {
-    this.remember(seq);
+  /**
+   * Waits for an edit of many clips: then it can be taken back, and the open clip may be another now. An undo asked for
+   * while it is on its way waits for it, and takes it back.
+   */
+  async change<T extends { seq: number | null }>(edit: Promise<T>): Promise<T> {
+    const remembered = edit.then(({ seq }) => {
+      if (seq !== null) this.remember(seq);
+    });
+    this.changing = remembered.catch(() => undefined); // who asked for the edit is told why it failed
+    await remembered;
     await this.refresh();
     await this.open(this.clip?.id);
+    return edit;
   }
 
   async restore(entry: HistoryEntry): Promise<void> {
