@@ -43,14 +43,19 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str = "") -> Shard:
-        """`i/n`; empty: as SLURM or a Kubernetes indexed Job says, else everything.
+        """`i/n`; empty: as SLURM (job arrays, tasks of a job, or both) or a Kubernetes indexed Job says,
+        else everything.
 
         Raises:
             ConfigError: not 0 ≤ i < n.
         """
         env = os.environ
-        if not text and "SLURM_PROCID" in env:
-            text = f"{env['SLURM_PROCID']}/{env.get('SLURM_NTASKS', '1')}"
+        if not text and ("SLURM_PROCID" in env or "SLURM_ARRAY_TASK_ID" in env):
+            tasks = int(env.get("SLURM_NTASKS", "1"))
+            job = int(env.get("SLURM_ARRAY_TASK_ID", "0")) - int(env.get("SLURM_ARRAY_TASK_MIN", "0"))
+            job //= int(env.get("SLURM_ARRAY_TASK_STEP", "1"))
+            jobs = int(env.get("SLURM_ARRAY_TASK_COUNT", "1"))
+            text = f"{job * tasks + int(env.get('SLURM_PROCID', '0'))}/{jobs * tasks}"
         elif not text and "JOB_COMPLETION_INDEX" in env:
             text = f"{env['JOB_COMPLETION_INDEX']}/{env.get('JOB_COMPLETIONS', '')}"
         if not text:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from types import ModuleType
 
@@ -76,17 +78,12 @@ def outcomes(
         if not crashed:
             break
         suspects += crashed
-    for (
-        suspect
-    ) in suspects:  # a process died while these were in hand: each alone, to find whose fault it was
+    # A process died while these were in hand: each alone, to find whose fault it was.
+    for suspect in suspects:
         died: list[tuple[str, Row]] = []
         yield from _pool(stage, iter([suspect]), root, 1, died)
         for key, item in died:
-            yield (
-                key,
-                item,
-                Outcome("failed", _DIED, [], 0.0),
-            )
+            yield key, item, Outcome("failed", _DIED, [], 0.0)
 
 
 def _pool(
@@ -98,7 +95,10 @@ def _pool(
 ) -> Iterator[tuple[str, Row, Outcome]]:
     """Does items until none are left or a worker dies; what was in hand then goes into `crashed`."""
     running: dict[Future[Outcome], tuple[str, Row]] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # As many processes as cores: more threads in each would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
         more = True
         while more or running:
             while more and len(running) < workers + 1 and not crashed:
@@ -124,6 +124,18 @@ def _pool(
                     crashed.append((key, item))
                     continue
                 yield key, item, outcome
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the process that started it is gone, were it by SIGKILL: nothing else would."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def perform(module: str, config: BaseModel, key: str, item: Row, root: Path) -> Outcome:

@@ -38,6 +38,11 @@ def _place(row: Row) -> tuple[str, bytes]:
     return str(row.get("id", "")), orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
 
 
+def _latest(root: Path, stage: str) -> bytes | None:
+    last = max(entries(root, stage), key=lambda entry: float(entry["at"]), default=None)
+    return bytes.fromhex(last["key"]) if last else None
+
+
 class NotReady(ParleyError):
     """Other shards have not finished what this stage gathers."""
 
@@ -193,13 +198,16 @@ class Runner:
     def _survey(self, stage: StageRun, *, retry: bool = False) -> Survey:
         survey = Survey()
         ended = statuses(self.root, stage.name)
+        # A gathering stage also writes files of its own (hand-over, queue): of its lines only the latest says
+        # what these hold, so that settings that were changed and changed back are work again.
+        latest = _latest(self.root, stage.name) if stage.gathers else None
         for item in self._items(stage):
             key = bytes.fromhex(stage.key(item))
             if key in survey.live:
                 continue
             survey.live.add(key)
             status = ended.get(key)
-            if status is None or (retry and status == "failed"):
+            if status is None or latest not in (None, key) or (retry and status == "failed"):
                 survey.pending.add(key)
         return survey
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -66,7 +67,12 @@ def run(
         str,
         typer.Option(help="i/n: this part of the items; SLURM and Kubernetes say it themselves."),
     ] = "",
-    workers: Annotated[int, typer.Option(help="Processes; 0: this one does the work.", min=0)] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes, each on one core; 0: this one does the work. [default: all cores]", min=0
+        ),
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for other shards.")] = 0,
     retry: Annotated[bool, typer.Option(help="Do items again that failed.")] = False,
 ) -> None:
@@ -83,7 +89,7 @@ def run(
         runner_of(
             subject,
             shard=Shard.parse(shard),
-            workers=workers,
+            workers=len(os.sched_getaffinity(0)) if workers is None else workers,
             wait_s=wait,
             retry=retry,
             progress=Bars(progress),

@@ -16,12 +16,14 @@ from typing import Any
 
 import orjson
 
+from parley.errors import ParleyError
+
 Record = dict[str, Any]
 
 _CHUNK = 1 << 20
 
 
-class Busy(RuntimeError):
+class Busy(ParleyError):
     """Another process writes this file."""
 
 
@@ -63,7 +65,10 @@ class Appender:
             fcntl.flock(self._fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             os.close(self._fd)
-            raise Busy(f"{path} is being written by another process") from error
+            raise Busy(
+                f"{path} is being written by another process.",
+                fix="Wait for it, or give each process a shard of its own (--shard i/n).",
+            ) from error
         self._end = self._whole_end()
         os.ftruncate(self._fd, self._end)
 

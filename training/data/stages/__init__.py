@@ -8,6 +8,7 @@ from training.data.stages import (
     align,
     corrected,
     cut,
+    face,
     fetch,
     filter,
     handover,
@@ -30,6 +31,7 @@ STAGES: tuple[ModuleType, ...] = (
     corrected,
     synthesize,
     align,
+    face,
     handover,
     review,
 )

@@ -2,7 +2,8 @@
 
 Every frame of 25 a second gets MediaPipe's 468 landmarks. A similarity transform takes the eyes and the
 nose, smoothed over time, to fixed places; so the crop keeps the face's own movements but not the head's
-travel. Frames that are turned too far or covered are marked; a clip with many of them is turned down.
+travel. Frames in which the face is not seen, turned too far or covered are left out of the `stretches` that
+trainers take (the crop keeps them, so that sound and pictures stay in step); a clip with many is turned down.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from parley.engines import Picture
 from parley.errors import EngineUnavailable
 from parley.media.clock import FPS, FRAME_SAMPLES
 from parley.media.video import write_mp4
+from training.data import occlusion
 from training.data.pictures import MEDIAPIPE_FIX, decoded
 from training.data.workspace import Rejected, Workspace
 from training.ledger import Row
 
 NAME = "align"
-VERSION = 1
+VERSION = 2
 AFTER = ("corrected",)
 
 Points = NDArray[np.float32]
@@ -47,7 +49,9 @@ class Config(BaseModel):
         eyes_down: height of the eyes over the crop's size, from the top.
         smooth_frames: width (standard deviation) of the smoothing over time.
         max_turn: how far the nose may be from the middle between the cheeks, over half their distance.
+        max_covered: how much of the lower face may be unlike what it is in most of the clip.
         min_good: share of good frames in a clip.
+        min_stretch_s: a shorter run of good frames is left out, too.
         mouth_margin: how far the mouth's mask reaches beyond the lips, over the mouth's width.
     """
 
@@ -58,7 +62,9 @@ class Config(BaseModel):
     eyes_down: float = 0.4
     smooth_frames: float = 2.0
     max_turn: float = 0.45
+    max_covered: float = 0.22
     min_good: float = 0.9
+    min_stretch_s: float = 1.0
     mouth_margin: float = 0.35
 
 
@@ -80,7 +86,11 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     if good.mean() < config.min_good:
         raise Rejected("turned away", f"in {1 - good.mean():.0%} of frames")
     transforms = steady(landmarks, config)
-    moved = np.einsum("tij,tpj->tpi", transforms[:, :, :2], landmarks) + transforms[:, None, :, 2]
+    looks = [occlusion.small(*pair, config.size) for pair in zip(pictures, transforms, strict=True)]
+    good &= occlusion.unlike(np.array(looks)) < config.max_covered
+    if good.mean() < config.min_good:
+        raise Rejected("covered", f"in {1 - good.mean():.0%} of frames")
+    moved = placed(landmarks, transforms)
     with work.blob(".mp4") as crop:
         crops = (
             (index * FRAME_SAMPLES, _crop(picture, transform, config.size))
@@ -96,11 +106,12 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         )
     return [
         {
-            "id": item["id"],
+            **{name: item[name] for name in ("id", "audio", "start_s", "media_s")},
             "crop": crop.name,
             "landmarks": blob.name,
             "frames": len(times),
             "good": round(float(good.mean()), 4),
+            "stretches": stretches(good, round(config.min_stretch_s * FPS)),
             "jitter": round(
                 float(np.abs(np.diff(moved[:, NOSE], n=2, axis=0)).mean()) if len(moved) > 2 else 0, 4
             ),
@@ -114,6 +125,19 @@ def fill(found: list[Points | None]) -> Points:
     return np.array(
         [found[min(known, key=lambda k: abs(k - index))] for index in range(len(found))], np.float32
     )
+
+
+def placed(landmarks: Points, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Landmarks [frames, points, 2] where `transforms` [frames, 2, 3] bring them."""
+    moved: NDArray[np.float64] = np.einsum("tij,tpj->tpi", transforms[:, :, :2], landmarks)
+    return moved + transforms[:, None, :, 2]
+
+
+def stretches(good: NDArray[np.bool_], shortest: int) -> list[list[int]]:
+    """Runs of good frames, [first, last + 1] each, those of `shortest` frames and more."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8))).tolist()
+    runs = zip(edges[::2], edges[1::2], strict=True)
+    return [[first, end] for first, end in runs if end - first >= shortest]
 
 
 def turn(landmarks: Points) -> Points:
@@ -175,7 +199,7 @@ def _look(path: Path, start_s: float, end_s: float) -> tuple[list[float], list[P
     for at_s, frame in itertools.chain(decoded(path, start_s), [(end_s + 1, None)]):
         while last is not None and len(pictures) < len(times) and at_s > times[len(pictures)] + 0.5 / FPS:
             pictures.append(last)
-            found.append(_landmarks(last))
+            found.append(landmarks_of(last))
         if frame is None or len(pictures) >= len(times):
             break
         last = cast(Picture, frame.to_ndarray(format="rgb24"))
@@ -184,7 +208,8 @@ def _look(path: Path, start_s: float, end_s: float) -> tuple[list[float], list[P
     return times[: len(pictures)], pictures, found
 
 
-def _landmarks(picture: Picture) -> Points | None:
+def landmarks_of(picture: Picture) -> Points | None:
+    """The face mesh [468, 2] in pixels; None: no face is seen."""
     faces = _mesh().process(picture).multi_face_landmarks
     if not faces:
         return None

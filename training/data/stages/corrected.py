@@ -1,6 +1,7 @@
 """Stage 5, corrected: the clips whose text counts, as reviewers left them in the corrections ledger.
 
 Runs again whenever a correction was added; only clips that changed are new work for the stages after it.
+Clips that nobody touched count with the fine-tuned recogniser's text once there is one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training.data import ears
 from training.data.clips import Change, Edit
 from training.data.jsonl import read
 from training.data.store import Corpus
@@ -17,8 +19,8 @@ from training.data.workspace import Workspace
 from training.ledger import Row
 
 NAME = "corrected"
-VERSION = 1
-AFTER = ("transcribe",)
+VERSION = 2
+AFTER = ("transcribe", "rehear")
 GATHER = True
 
 SEND_BACK = "send_back"
@@ -28,9 +30,9 @@ class Config(BaseModel):
     """Settings.
 
     Attributes:
-        trust_below: untouched clips count, with their first hypothesis, if the two engines disagree by no
-            more than this; negative: only what people accepted counts.
-        trust_confidence: and if the first engine is at least this sure.
+        trust_below: untouched clips count, with their best hypothesis, if another one disagrees with it by
+            no more than this; negative: only what people accepted counts.
+        trust_confidence: and if the engine of the best one is at least this sure.
         fixed_weight: weight of clips that were sent back for their scores and accepted again.
     """
 
@@ -49,10 +51,11 @@ def context(root: Path, config: Config) -> Row:
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     """See `training/runner.py`."""
     review = reviewed(work.root, item["edits"])
+    reheard = {row["id"]: row["hypothesis"] for row in item["rehear"]}
     rows = []
     for clip in item["transcribe"]:
         change = review.last.get(clip["id"])
-        best = clip["hypotheses"][0]
+        best, *others = ([reheard[clip["id"]]] if clip["id"] in reheard else []) + clip["hypotheses"]
         row = {name: clip[name] for name in ("id", "source", "title", "audio", "video", "scenes")}
         if change is not None and change.state == "accepted" and change.text.strip():
             row |= {
@@ -65,7 +68,7 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         elif (
             change is None
             and best["text"]
-            and clip["disagreement"] <= config.trust_below
+            and agreed(best, others) <= config.trust_below
             and best["confidence"] >= config.trust_confidence
         ):
             row |= {"text": best["text"], "start_s": clip["start_s"], "end_s": clip["end_s"], "by": "engines"}
@@ -74,6 +77,11 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
             continue
         rows.append(row | {"media_s": round(row["end_s"] - row["start_s"], 3)})
     return rows
+
+
+def agreed(best: Row, others: list[Row]) -> float:
+    """How far the best hypothesis is from the nearest other one, 0…1; 1 if there is none to confirm it."""
+    return min((ears.disagreement(best["text"], each["text"]) for each in others), default=1.0)
 
 
 @dataclass

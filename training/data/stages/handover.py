@@ -2,9 +2,10 @@
 
     handover/{asr,tts,sda}.{train,dev,test}.jsonl     one line a clip; paths relative to the corpus
     handover/manifest.json                            their checksums and sizes
+    handover/splits.json                              which split each recording was ever given
 
-Which split a recording is in follows from its checksum alone, so it never moves as the corpus grows; only
-the first three recordings of a corpus are dealt out one to each.
+Which split a new recording goes to follows from its checksum; what it was given once it keeps, whatever the
+corpus and the settings become. As long as test or dev has none, the next new recording is dealt to it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from training.data.workspace import Workspace, guarded
 from training.ledger import Row
 
 NAME = "handover"
-VERSION = 1
+VERSION = 2
 AFTER = ("corrected", "synthesize", "align")
 GATHER = True
 
@@ -31,7 +32,7 @@ _DEALT: tuple[Split, ...] = ("test", "dev")
 
 
 class Config(BaseModel):
-    """Shares of the recordings, by chance."""
+    """Shares of the recordings, by chance; of those that have no split yet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +42,9 @@ class Config(BaseModel):
 
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     """See `training/runner.py`. One row: the manifest."""
-    splits = split({clip["source"] for clip in item["corrected"]}, config)
+    frozen = _frozen(work.root)
+    splits = split({clip["source"] for clip in item["corrected"]}, config, frozen)
+    _write(work.root, work.root / "handover" / "splits.json", _pretty(frozen | splits))
     clips = {clip["id"]: clip for clip in item["corrected"]}
     spoken = {row["id"]: row for row in item["synthesize"]}
     faces = {row["id"]: row for row in item["align"]}
@@ -51,7 +54,7 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         "sda": [
             _line(clip)
             | {name: spoken[key][name] for name in ("speech", "voice", "phones", "alignment")}
-            | {name: faces[key][name] for name in ("crop", "landmarks", "frames")}
+            | {name: faces[key][name] for name in ("crop", "landmarks", "frames", "stretches")}
             for key, clip in clips.items()
             if key in spoken and key in faces
         ],
@@ -70,25 +73,43 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
                 "hours": round(sum(line["end_s"] - line["start_s"] for line in own) / 3600, 4),
             }
     manifest: Row = {"id": "manifest", "files": files, "splits": dict(sorted(splits.items()))}
-    text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    _write(work.root, work.root / "handover" / "manifest.json", text)
+    _write(work.root, work.root / "handover" / "manifest.json", _pretty(manifest))
     return [manifest]
 
 
-def split(sources: set[str], config: Config) -> dict[str, Split]:
-    """Each recording's split."""
-    ranked = sorted(sources, key=_chance)
-    chosen: dict[str, Split] = {}
-    for source in ranked:
+def split(sources: set[str], config: Config, frozen: dict[str, Split] | None = None) -> dict[str, Split]:
+    """Each recording's split.
+
+    Args:
+        sources: the recordings.
+        config: shares of dev and test.
+        frozen: splits that recordings were given before; they keep them.
+    """
+    given = frozen or {}
+    chosen: dict[str, Split] = {source: given[source] for source in sources if source in given}
+    new = sorted(sources - set(chosen), key=_chance)
+    for source in new:
         chance = _chance(source)
         chosen[source] = (
             "test" if chance < config.test else "dev" if chance < config.test + config.dev else "train"
         )
-    if len(ranked) >= len(SPLITS):
-        for name, source in zip(_DEALT, ranked, strict=False):
-            if name not in chosen.values():
-                chosen[source] = name
+    if len(sources) >= len(SPLITS):
+        missing = [name for name in _DEALT if name not in chosen.values()]
+        free = [source for source in new if chosen[source] == "train"]
+        spare = list(chosen.values()).count("train") - 1  # one recording at least is learnt from
+        for name, source in list(zip(missing, free, strict=False))[:spare]:
+            chosen[source] = name
     return chosen
+
+
+def _frozen(root: Path) -> dict[str, Split]:
+    path = root / "handover" / "splits.json"
+    found: dict[str, Split] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    return found
+
+
+def _pretty(value: Row) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SORT_KEYS)
 
 
 def _chance(source: str) -> float:

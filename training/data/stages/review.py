@@ -1,13 +1,15 @@
 """Bubble-up: scores every clip, publishes the review queue, and sends the worst accepted clips back.
 
 A clip's doubt is its worst sign: disagreement of the engines, a recogniser that was unsure, a fine-tuned one
-that hears something else, a voice whose rendering of the text is not understood. Some clips are drawn at
-random whatever their doubt: their error is an honest estimate of the whole corpus's.
+that hears something else, a text that does not fit the sound, a voice whose rendering of the text is not
+understood, a face model whose lips move otherwise. Some clips are drawn at random whatever their doubt: their
+error is an honest estimate of the whole corpus's.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,9 +23,15 @@ from training.data.workspace import Workspace, guarded
 from training.ledger import Row
 
 NAME = "review"
-VERSION = 1
-AFTER = ("transcribe", "rehear", "corrected", "synthesize")
+VERSION = 2
+AFTER = ("transcribe", "rehear", "corrected", "synthesize", "face", "handover")
 GATHER = True
+
+
+# Mean acoustic score a frame of a text that is right, and of one that is wrong; see `synthesize.min_score`.
+_FITS, _WRONG = -14.0, -19.0
+# Lips of the face model this far off, over the distance between the eyes, are as wrong as can be.
+_LIPS_WRONG = 0.2
 
 
 class Config(BaseModel):
@@ -38,7 +46,7 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     probes: float = Field(0.05, ge=0, le=1)
-    worst: int = Field(0, ge=0)
+    worst: int = Field(20, ge=0)
     least_doubt: float = 0.3
 
 
@@ -50,14 +58,14 @@ def context(root: Path, config: Config) -> Row:
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     """See `training/runner.py`. One row: the round's report."""
     stood = reviewed(work.root, item["edits"])
-    reheard = {row["id"]: row for row in item["rehear"]}
-    spoken = {row["id"]: row for row in item["synthesize"]}
-    weights = {row["id"]: row["weight"] for row in item["corrected"]}
+    by_stage = {name: {row["id"]: row for row in item[name]} for name in AFTER[1:5]}
     clips = [
-        _clip(row, reheard.get(row["id"]), spoken.get(row["id"]), weights.get(row["id"], 1.0), config)
+        _clip(row, {name: rows.get(row["id"]) for name, rows in by_stage.items()}, config)
         for row in item["transcribe"]
     ]
     made = {clip.id for clip in clips}
+    splits = {source: name for row in item["handover"] for source, name in row["splits"].items()}
+    held_out = {source for source, name in splits.items() if name != "train"}
     corpus = Corpus(work.root)
     with guarded(work.root):
         gone = [
@@ -72,28 +80,57 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         for name, change in stood.last.items()
         if change.state == "accepted" and name in made
     }
-    return [{"id": "report", **report(clips, texts), "sent_back": back, "edits": item["edits"]}]
+    found = report(clips, texts, held_out)
+    return [{"id": "report", **found, "sent_back": back, "edits": item["edits"]}]
 
 
-def report(clips: list[Clip], texts: dict[str, str]) -> Row:
+def report(clips: list[Clip], texts: dict[str, str], held_out: Collection[str] = ()) -> Row:
     """Errors of each engine against the texts that people accepted.
 
     Args:
         clips: all.
         texts: accepted texts, by clip.
+        held_out: recordings that no trainer learns from.
 
     Returns:
-        `clips`, `accepted`, and per engine the character and word error rates over all accepted clips and
-        over the random ones among them.
+        `clips`, `accepted`, and per engine the character and word error rates over all accepted clips, over
+        the random ones among them, and over those of held-out recordings.
     """
+    accepted = [clip for clip in clips if clip.id in texts]
     return {
         "clips": len(clips),
-        "accepted": len(texts),
+        "accepted": len(accepted),
         "engines": {
-            "accepted": _errors([clip for clip in clips if clip.id in texts], texts),
-            "probes": _errors([clip for clip in clips if clip.id in texts and clip.probe], texts),
+            "accepted": _errors(accepted, texts),
+            "probes": _errors([clip for clip in accepted if clip.probe], texts),
+            "held out": _errors([clip for clip in accepted if clip.source in held_out], texts),
         },
     }
+
+
+def scores_of(row: Row, made: Mapping[str, Row | None]) -> dict[str, float]:
+    """Every sign of a clip that something is wrong with it, by name: 0 none, 1 as bad as can be.
+
+    Args:
+        row: of `transcribe`.
+        made: what `rehear`, `corrected`, `synthesize` and `face` have for it, if anything.
+    """
+    scores = {
+        "disagreement": row["disagreement"],
+        # A recogniser is unsure of much that it hears well, so that sign alone weighs half.
+        "unsure": (1 - row["hypotheses"][0]["confidence"]) / 2,
+    }
+    reheard, spoken, face = (made.get(name) for name in ("rehear", "synthesize", "face"))
+    if reheard is not None:
+        scores["changed"] = reheard["disagreement"]
+    if spoken is not None:
+        scores["misspoken"] = spoken["cer"]
+        scores["misaligned"] = min(1.0, max(0.0, (_FITS - spoken["alignment"]) / (_FITS - _WRONG)))
+    elif made.get("corrected") is not None:
+        scores["misaligned"] = 1.0  # the voice could not be laid over the sound: see synthesize's reasons
+    if face is not None:
+        scores["lips"] = min(1.0, face["lip_error"] / _LIPS_WRONG)
+    return {name: round(value, 4) for name, value in scores.items()}
 
 
 def is_probe(clip_id: str, share: float) -> bool:
@@ -102,16 +139,12 @@ def is_probe(clip_id: str, share: float) -> bool:
     return int.from_bytes(drawn, "big") < share * 2**64
 
 
-def _clip(row: Row, reheard: Row | None, spoken: Row | None, weight: float, config: Config) -> Clip:
+def _clip(row: Row, made: Mapping[str, Row | None], config: Config) -> Clip:
     hypotheses = [Hypothesis.model_validate(each) for each in row["hypotheses"]]
-    scores = {"disagreement": row["disagreement"], "unsure": round(1 - hypotheses[0].confidence, 4)}
+    reheard, text = made.get("rehear"), made.get("corrected")
     if reheard is not None:
         hypotheses.insert(0, Hypothesis.model_validate(reheard["hypothesis"]))
-        scores["changed"] = reheard["disagreement"]
-    if spoken is not None:
-        scores["misspoken"] = spoken["cer"]
-    # A recogniser is unsure of much that it hears well, so that sign alone weighs half.
-    doubt = max(value / 2 if name == "unsure" else value for name, value in scores.items())
+    scores = scores_of(row, made)
     return Clip(
         id=row["id"],
         source=row["source"],
@@ -121,10 +154,10 @@ def _clip(row: Row, reheard: Row | None, spoken: Row | None, weight: float, conf
         end_s=row["end_s"],
         hypotheses=hypotheses,
         disagreement=row["disagreement"],
-        doubt=round(doubt, 4),
+        doubt=max(scores.values()),
         scores=scores,
         probe=is_probe(row["id"], config.probes),
-        weight=weight,
+        weight=text["weight"] if text else 1.0,
     )
 
 

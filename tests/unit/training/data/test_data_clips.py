@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from parley.errors import ConfigError
-from training.data import ears, warp
+from training.data import ears, occlusion, warp
 from training.data.clips import Change, Clip
 from training.data.forced import AlignedWord, Alignment
-from training.data.stages import STAGES, align, corrected, cut, handover, review
+from training.data.stages import STAGES, align, corrected, cut, face, handover, review
 from training.data.store import Corpus, Review
 from training.data.subject import load_subject
 from training.data.workspace import Rejected, Workspace
@@ -105,7 +105,10 @@ def test_how_much_is_warped_too_far():
     assert warp.stretch(spoken((0, 1), (1, 4)), spoken((0, 1), (1, 2))) == pytest.approx(0.75)
 
 
-def heard(name, text="some words here", disagreement=0.0, source="s", confidence=0.9):
+def heard(name, text="some words here", disagreement=0.0, source="s", confidence=0.9, second=None):
+    hypotheses = [{"engine": "e", "text": text, "confidence": confidence, "words": []}]
+    if second is not None:
+        hypotheses.append({"engine": "f", "text": second, "confidence": 0.5, "words": []})
     return {
         "id": name,
         "source": source,
@@ -116,7 +119,7 @@ def heard(name, text="some words here", disagreement=0.0, source="s", confidence
         "start_s": 0.0,
         "end_s": 4.0,
         "media_s": 4.0,
-        "hypotheses": [{"engine": "e", "text": text, "confidence": confidence, "words": []}],
+        "hypotheses": hypotheses,
         "disagreement": disagreement,
     }
 
@@ -129,25 +132,72 @@ def accept(root, name, text="right words", state="accepted"):
 
 
 def bubble(root, clips, config, **more):
-    item = {"transcribe": clips, "rehear": [], "corrected": [], "synthesize": [], **more}
+    nothing = {name: [] for name in review.AFTER}
+    item = {**nothing, "transcribe": clips, **more}
     return review.run(item | review.context(root, config), config, Workspace(root, "k"))[0]
 
 
 def test_only_accepted_or_trusted_clips_count(tmp_path):
-    clips = [heard("a"), heard("b", disagreement=0.1), heard("c", disagreement=0.6), heard("d"), heard("e")]
+    clips = [
+        heard("a", second="some words hear"),
+        heard("b", second="sum birds here"),
+        heard("c", second="what a person"),
+        heard("d", second="some words here"),
+        heard("e", second="some words here"),
+        heard("alone"),  # with no second opinion nothing confirms it
+    ]
     bubble(tmp_path, clips, review.Config())
     accept(tmp_path, "c", "what a person heard")
     accept(tmp_path, "d", state="rejected")
     accept(tmp_path, "e", text=" ")
     config = corrected.Config(trust_below=0.2)
-    item = {"transcribe": clips} | corrected.context(tmp_path, config)
+    item = {"transcribe": clips, "rehear": []} | corrected.context(tmp_path, config)
     rows = {each["id"]: each for each in corrected.run(item, config, Workspace(tmp_path, "k"))}
-    assert set(rows) == {"a", "b", "c"}
+    assert set(rows) == {"a", "c"}
     assert rows["c"]["text"] == "what a person heard" and rows["c"]["by"] == "people"
     assert (rows["c"]["start_s"], rows["c"]["end_s"], rows["c"]["media_s"]) == (0.5, 3.5, 3.0)
     assert rows["a"]["by"] == "engines"
     strict = corrected.run(item, corrected.Config(), Workspace(tmp_path, "k"))
     assert [each["id"] for each in strict] == ["c"]
+
+
+def test_untouched_clips_count_with_what_the_tuned_recogniser_hears(tmp_path):
+    clips = [heard("a", "sum words hear", second="some birds here"), heard("b", "some", second="sum")]
+    tuned = {"engine": "tuned/whisper", "text": "some words here", "confidence": 0.9, "words": []}
+    item = {"transcribe": clips, "rehear": [{"id": "a", "hypothesis": tuned}], "edits": 0}
+    rows = corrected.run(item, corrected.Config(trust_below=0.2), Workspace(tmp_path, "k"))
+    assert [(each["id"], each["text"]) for each in rows] == [("a", "some words here")]
+
+
+def test_every_sign_of_a_bad_clip_raises_its_doubt(tmp_path):
+    names = ["fine", "voice", "text", "lips", "tuned", "unsaid"]
+    clips = [heard(name, confidence=1.0) for name in names]
+    well = {"cer": 0.0, "alignment": -13.0}
+    bubble(
+        tmp_path,
+        clips,
+        review.Config(),
+        corrected=[{"id": name, "weight": 1.0} for name in names],
+        synthesize=[
+            {"id": "fine", **well},
+            {"id": "voice", "cer": 0.4, "alignment": -13.0},
+            {"id": "text", "cer": 0.0, "alignment": -16.5},
+            {"id": "lips", **well},
+            {"id": "tuned", **well},
+        ],
+        face=[{"id": "fine", "lip_error": 0.0}, {"id": "lips", "lip_error": 0.12}],
+        rehear=[{"id": "tuned", "disagreement": 0.3, "hypothesis": clips[0]["hypotheses"][0]}],
+    )
+    queue = [(each.clip.id, each.clip.doubt) for each in Review(Corpus(tmp_path)).queue()]
+    assert queue == [
+        ("unsaid", 1.0),
+        ("lips", 0.6),
+        ("text", 0.5),
+        ("voice", 0.4),
+        ("tuned", 0.3),
+        ("fine", 0.0),
+    ]
+    assert Review(Corpus(tmp_path)).get("text").clip.scores["misaligned"] == 0.5
 
 
 def test_the_worst_accepted_clip_goes_back_once_and_weighs_more_when_fixed(tmp_path):
@@ -164,7 +214,7 @@ def test_the_worst_accepted_clip_goes_back_once_and_weighs_more_when_fixed(tmp_p
     assert (sent.state, sent.text, sent.by) == ("draft", "right words", "pipeline")
     accept(tmp_path, "a", "truly right words")
     rows = corrected.run(
-        {"transcribe": clips} | corrected.context(tmp_path, corrected.Config()),
+        {"transcribe": clips, "rehear": []} | corrected.context(tmp_path, corrected.Config()),
         corrected.Config(),
         Workspace(tmp_path, "k"),
     )
@@ -181,9 +231,21 @@ def test_the_report_says_how_each_engine_did(tmp_path):
     accept(tmp_path, "a", "right word")
     better = {"id": "a", "hypothesis": {"engine": "tuned", "text": "right word"}, "disagreement": 0.1}
     report = bubble(tmp_path, clips, review.Config(probes=1.0), rehear=[better])
+    assert report["engines"]["held out"] == {}
     assert report["engines"]["accepted"]["tuned"] == {"cer": 0.0, "wer": 0.0, "words": 2}
     assert report["engines"]["probes"]["e"] == {"cer": 0.1, "wer": 0.5, "words": 2}
     assert [each.engine for each in Review(Corpus(tmp_path)).get("a").clip.hypotheses] == ["tuned", "e"]
+
+
+def test_the_report_tells_held_out_recordings_apart(tmp_path):
+    clips = [heard("a", "right words", source="taught"), heard("b", "wrong words", source="kept")]
+    bubble(tmp_path, clips, review.Config())
+    for name in "ab":
+        accept(tmp_path, name)
+    splits = [{"splits": {"taught": "train", "kept": "test"}}]
+    report = bubble(tmp_path, clips, review.Config(), handover=splits)
+    assert report["engines"]["accepted"]["e"] == {"cer": 0.2273, "wer": 0.25, "words": 4}
+    assert report["engines"]["held out"]["e"]["words"] == 2
 
 
 def test_clips_that_are_no_longer_made_retire(tmp_path):
@@ -217,9 +279,29 @@ def test_splits_are_by_recording_and_do_not_move_as_the_corpus_grows(tmp_path):
     assert handover.run(item, config, Workspace(tmp_path, "k")) == [manifest]
 
 
+def test_a_recording_keeps_the_split_that_it_was_given(tmp_path):
+    # "Dealt out by rank" moved recordings from test to train when others came that ranked before them.
+    config = handover.Config()
+    work = Workspace(tmp_path, "k")
+    seen: dict[str, str] = {}
+    for count in (1, 2, 3, 4, 6, 20):
+        clips = [
+            {**heard(f"c{n}", source=f"r{n}"), "text": "t", "weight": 1.0, "by": "people"}
+            for n in range(count)
+        ]
+        (manifest,) = handover.run({"corrected": clips, "synthesize": [], "align": []}, config, work)
+        assert seen.items() <= manifest["splits"].items()
+        seen = manifest["splits"]
+    assert set(seen.values()) == {"train", "dev", "test"}
+    fewer = handover.run({"corrected": clips[:2], "synthesize": [], "align": []}, config, work)
+    assert fewer[0]["splits"] == {name: seen[name] for name in ("r0", "r1")}
+    again = handover.run({"corrected": clips, "synthesize": [], "align": []}, handover.Config(test=0.4), work)
+    assert again == [manifest]
+
+
 def test_the_face_is_brought_to_the_middle_at_one_size():
     config = align.Config(smooth_frames=1e-3)
-    face = np.zeros((3, 468, 2), np.float32)
+    points = np.zeros((3, 468, 2), np.float32)
     for t, (scale, x) in enumerate([(1, 0), (2, 40), (1.5, 90)]):
         for point, at in {
             33: (-35, 0),
@@ -230,21 +312,52 @@ def test_the_face_is_brought_to_the_middle_at_one_size():
             234: (-50, 10),
             454: (50, 10),
         }.items():
-            face[t, point] = np.array(at) * scale + (x, 60)
-    moves = align.steady(face, config)
-    moved = np.einsum("tij,tpj->tpi", moves[:, :, :2], face) + moves[:, None, :, 2]
+            points[t, point] = np.array(at) * scale + (x, 60)
+    moves = align.steady(points, config)
+    moved = np.einsum("tij,tpj->tpi", moves[:, :, :2], points) + moves[:, None, :, 2]
     for t in range(3):
         right, left = moved[t, [33, 133]].mean(0), moved[t, [362, 263]].mean(0)
         np.testing.assert_allclose((right + left) / 2, (128, 0.4 * 256), atol=1e-3)
         np.testing.assert_allclose(left - right, (0.27 * 256, 0), atol=1e-3)
-    np.testing.assert_allclose(align.turn(face), 0, atol=1e-6)
-    face[:, 1, 0] += 40
-    assert align.turn(face)[0] == pytest.approx(0.8)
+    np.testing.assert_allclose(align.turn(points), 0, atol=1e-6)
+    points[:, 1, 0] += 40
+    assert align.turn(points)[0] == pytest.approx(0.8)
 
 
 def test_gaps_in_landmarks_are_bridged_by_the_nearest():
     one, two = np.zeros((468, 2), np.float32), np.ones((468, 2), np.float32)
     assert align.fill([None, one, None, None, two])[:, 0, 0].tolist() == [0, 0, 0, 1, 1]
+
+
+def test_frames_with_something_before_the_mouth_are_told():
+    random = np.random.default_rng(1)
+    face = random.integers(90, 180, (32, 32, 3))
+    crops = np.repeat(face[None], 60, 0) + random.integers(-6, 7, (60, 32, 32, 3))
+    crops[:, 21:24, 13:19] = random.integers(0, 255, (60, 3, 6, 3))  # lips, teeth, what is between them
+    crops[50:] += 40  # a lamp is switched on
+    crops[20:30, 16:27, 10:22] = (205, 160, 135)
+    shares = occlusion.unlike(np.clip(crops, 0, 255).astype(np.uint8))
+    covered = shares > align.Config().max_covered
+    assert np.flatnonzero(covered).tolist() == list(range(20, 30))
+    assert align.stretches(~covered, 15) == [[0, 20], [30, 60]]
+    assert align.stretches(~covered, 25) == [[30, 60]]
+
+
+def test_lips_that_move_alike_are_alike_whosoever_they_are():
+    random = np.random.default_rng(2)
+    one = np.tile(random.random((468, 2)).astype(np.float32) * 100, (20, 1, 1))
+    eyes = [*align.RIGHT_EYE, *align.LEFT_EYE]
+    one[:, eyes] = [[-40, 0], [-20, 0], [20, 0], [40, 0]]
+    moves = random.normal(0, 3, (20, len(align.LIPS), 2))
+    other = one * 2 + 7
+    other[:, list(align.LIPS)] += random.random((len(align.LIPS), 2)) * 9  # another mouth
+    other[:, list(align.LIPS)] += 2 * moves
+    still = one.copy()
+    one[:, list(align.LIPS)] += moves
+    assert face.lip_error(one, other) < 1e-4
+    assert face.lip_error(one, still) == pytest.approx(
+        np.linalg.norm(moves - moves.mean(0), axis=-1).mean() / 60
+    )
 
 
 def test_a_mistyped_setting_or_stage_is_named(tmp_path):

@@ -1,6 +1,9 @@
 """The runner: resumes anywhere, does nothing twice, tells why, stops for the disk only."""
 
 import errno
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,18 @@ def test_new_settings_are_new_work_and_old_rows_are_passed_over(tmp_path):
         assert [row["sum"] for row in runner.rows("total")] == [expected]
 
 
+def test_settings_changed_back_make_a_gathering_stage_write_its_files_again(tmp_path):
+    def keep(item, config, work):
+        (work.root / "kept.txt").write_text(str(config.knob))
+        return [{"id": "kept"}]
+
+    for knob in (0, 1, 0, 0):
+        stages = [stage("double", double), stage("keep", keep, ("double",), gather=True, knob=knob)]
+        Runner(tmp_path, stages, numbers(2)).run()
+        assert (tmp_path / "kept.txt").read_text() == str(knob)
+    assert len(list(entries(tmp_path, "keep"))) == 3
+
+
 def test_a_stage_that_gives_the_same_rows_again_makes_no_work_after_it(tmp_path):
     calls: list[str] = []
 
@@ -161,6 +176,13 @@ def test_shards_are_named_by_clusters(monkeypatch):
     monkeypatch.setenv("SLURM_PROCID", "1")
     monkeypatch.setenv("SLURM_NTASKS", "4")
     assert Shard.parse() == Shard(1, 4)
+    # Every job of an array says that it is task 0 of 1: each did everything.
+    for name, value in {"ID": "9", "MIN": "5", "COUNT": "3", "STEP": "2"}.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    assert Shard.parse() == Shard(9, 12)
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    assert Shard.parse() == Shard(2, 3)
 
 
 def test_two_runs_of_one_shard_do_not_mix(tmp_path):
@@ -232,6 +254,27 @@ def test_worker_processes_do_the_items_and_one_that_dies_costs_its_item_only(tmp
     assert len(ends) == 6
     assert sorted(status for status, _ in ends.values()) == ["done"] * 4 + ["failed", "rejected"]
     assert any("died" in reason for _, reason in ends.values())
+
+
+def test_workers_end_with_a_run_that_is_killed(tmp_path: Path):
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.training.data import toy_stages as toy;"
+        "from training.pool import StageRun; from training.runner import Runner;"
+        "items = lambda: ({'id': str(n), 'n': 99, 'folder': sys.argv[1]} for n in range(2));"
+        "Runner(Path(sys.argv[1]), [StageRun(toy, toy.Config())], items, workers=2).run()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    workers: list[int] = []
+    deadline = time.monotonic() + 30
+    while len(workers) < 2:
+        assert time.monotonic() < deadline
+        workers = [int(path.name) for path in tmp_path.glob("[0-9]*")]
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_progress_counts_up(tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -47,7 +49,10 @@ AFTER: tuple[str, ...] = ()
 
 
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
-    """Dies of item 3, turns down item 4."""
+    """Dies of item 3, turns down item 4, says who does item 99 and is long about it."""
+    if item["n"] == 99:
+        (Path(item["folder"]) / str(os.getpid())).touch()
+        time.sleep(60)
     if item["n"] == 3:
         os._exit(9)
     if item["n"] == 4:
