@@ -26,10 +26,21 @@ class Voice(_Strict):
 
 
 class Face(_Strict):
-    """Which face is drawn: `engine` as in PARLEY_SDA_ENGINE; `bank` is a file in the avatar's folder."""
+    """Which face is drawn: `engine` as in PARLEY_SDA_ENGINE; files lie in the avatar's folder.
+
+    `bank` is read by the `visemes` engine, `still` by `gan`.
+    """
 
     engine: Literal["visemes", "gan", "animated"] = "visemes"
     bank: str = "face/bank.npz"
+    still: str = "face/still.npz"
+
+
+class Mind(_Strict):
+    """How words are found. `adapter`: a LoRA adapter, as the `vllm` engine's server names it."""
+
+    adapter: str = ""
+    apology: str = "I'm sorry, I can't think straight at the moment. Please ask me again in a little while."
 
 
 class Avatar(_Strict):
@@ -43,6 +54,7 @@ class Avatar(_Strict):
         greeting: Said when a conversation opens; empty: the avatar waits.
         voice: See `Voice`.
         face: See `Face`.
+        mind: See `Mind`; its apology is said when the mind cannot be reached.
         lexicon: Words that ears and voice must know, with ARPAbet pronunciations ("" = by rule).
         folder: Where the avatar lives. `persona.md` (system prompt) and `notes/*.md` are in it.
     """
@@ -54,6 +66,7 @@ class Avatar(_Strict):
     greeting: str = ""
     voice: Voice
     face: Face = Face()
+    mind: Mind = Mind()
     lexicon: dict[str, str] = Field(default_factory=dict)
     folder: Path = Path()
 
@@ -73,9 +86,8 @@ def list_avatars(avatars_dir: Path) -> list[Avatar]:
     return [load_avatar(avatars_dir, p.parent.name) for p in sorted(avatars_dir.glob("*/avatar.yaml"))]
 
 
-@lru_cache(maxsize=256)
 def load_avatar(avatars_dir: Path, name: str) -> Avatar:
-    """Reads one avatar.
+    """Reads one avatar; again when its manifest has changed, so that an edit needs no restart.
 
     Raises:
         UnknownAvatar: No such folder, or a name that could not be one.
@@ -85,6 +97,11 @@ def load_avatar(avatars_dir: Path, name: str) -> Avatar:
     if not NAME.fullmatch(name) or not path.is_file():
         known = ", ".join(sorted(p.parent.name for p in avatars_dir.glob("*/avatar.yaml"))) or "none"
         raise UnknownAvatar(f"There is no avatar named {name!r}.", fix=f"Choose one of: {known}.")
+    return _read(path, name, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, name: str, _changed_ns: int) -> Avatar:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Avatar.model_validate({**raw, "name": name, "folder": path.parent})

@@ -5,7 +5,7 @@ Methods are synchronous and may take long: the shells run them in a thread. Shar
 an engine is built once per process and is safe to open many streams on; a stream belongs to one session.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -155,11 +155,30 @@ class FaceInput:
     last: bool = False
 
 
+Wanted = Callable[[int], bool]
+
+
+def all_wanted(frame: int) -> bool:
+    """Every frame is to be drawn."""
+    return True
+
+
 class FaceStream(Protocol):
     """One reply's face. Causal: emits frame t once audio up to its end + the engine's look-ahead is in."""
 
-    def push(self, step: FaceInput) -> list[Picture]:
-        """Frames that can be drawn now, in order, RGB uint8 [height, width, 3]; all the rest when `last`."""
+    def push(self, step: FaceInput, wanted: Wanted = all_wanted) -> list[Picture | None]:
+        """Frames that can be drawn now, in order, RGB uint8 [height, width, 3]; all the rest when `last`.
+
+        Args:
+            step: More speech.
+            wanted: Asked for each frame, by number, just before it is drawn. An unwanted one costs no drawing
+                and is None; what comes after it does not depend on the answer.
+        """
+
+
+def pictures(stream: FaceStream, step: FaceInput) -> list[Picture]:
+    """All frames that a step lets draw."""
+    return [picture for picture in stream.push(step) if picture is not None]
 
 
 class FaceEngine(Protocol):

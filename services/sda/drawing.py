@@ -7,6 +7,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from prometheus_client import Counter
+
 from parley.engines import FaceEngine, FaceInput, TimedPhone
 from parley.errors import BadRequest
 from parley.media.audio import pcm16_to_float
@@ -14,7 +16,9 @@ from parley.media.clock import FPS, FRAME_SAMPLES
 from parley.media.video import CODECS, VideoEncoder
 from proto.parley.v1 import chain_pb2 as pb
 from services.sda.engines import Faces
+from services.sda.strain import RELIEVED, THINNED, Relief, Strain
 
+DROPPED = Counter("parley_sda_frames_dropped_total", "Frames not drawn because their time had passed.")
 FRAMES_A_PIECE = 5
 # One job draws no more than this, so that sessions take turns on the threads every few milliseconds.
 STEP_SAMPLES = FRAMES_A_PIECE * FRAME_SAMPLES
@@ -69,42 +73,58 @@ class Drawing:
         engine: Who draws.
         avatar: Whom.
         codec: How it is encoded.
+        strain: Asked how many frames to draw, and told of late ones.
         seed: See `FaceEngine.open`.
-        skip: Frames that were already sent by a worker that died: drawn, not encoded.
+        skip: Frames that were already sent by a worker that died: gone through, not drawn.
     """
 
-    def __init__(self, engine: FaceEngine, avatar: str, codec: str, *, seed: int, skip: int = 0) -> None:
+    def __init__(
+        self, engine: FaceEngine, avatar: str, codec: str, strain: Strain, *, seed: int, skip: int = 0
+    ) -> None:
+        self.engine, self._strain = engine, strain
         self._stream = engine.open(avatar, seed=seed)
         self._encoder = VideoEncoder(codec, engine.width, engine.height)
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = self._begun = False
         self._skip = skip
         self.drawn = 0
-        self.dropped = 0
 
     def push(self, step: FaceInput, late: Callable[[int], bool]) -> list[pb.VideoFrame]:
         """Frames that can be drawn now.
 
         Args:
             step: More speech.
-            late: Whether the frame of that pts is too late to be shown: it is left out, except the first.
+            late: Whether the frame of that pts is too late to be shown: it is not drawn, except the first.
         """
         with self._lock:
             if self._closed:
                 return []
             frames = []
-            for picture in self._stream.push(step):
-                index, pts = self.drawn, self.drawn * FRAME_SAMPLES
+            for picture in self._stream.push(step, lambda index: self._wanted(index, late)):
+                pts = self.drawn * FRAME_SAMPLES
                 self.drawn += 1
-                if index < self._skip:
+                if picture is None:
                     continue
-                if index and late(pts):
-                    self.dropped += 1
-                    continue
-                keyframe = index == self._skip
+                keyframe = not self._begun
+                self._begun = True
                 data = self._encoder.encode(picture, pts, keyframe=keyframe)
-                frames.append(pb.VideoFrame(pts_samples=pts, keyframe=keyframe or index == 0, data=data))
+                frames.append(pb.VideoFrame(pts_samples=pts, keyframe=keyframe, data=data))
             return frames
+
+    def _wanted(self, index: int, late: Callable[[int], bool]) -> bool:
+        if index < self._skip:
+            return False
+        if index == 0:
+            return True
+        missed = late(index * FRAME_SAMPLES)
+        self._strain.saw(missed)
+        if missed:
+            DROPPED.inc()
+            return False
+        if self._strain.relief >= Relief.HALF_RATE and index % 2:
+            THINNED.inc()
+            return False
+        return True
 
     def close(self) -> None:
         """Frees the encoder; a `push` that still runs ends first."""
@@ -119,6 +139,7 @@ class Studio:
 
     def __init__(self, faces: Faces, *, threads: int) -> None:
         self.faces = faces
+        self._strain = Strain()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
         self._idle: dict[tuple[str, str], asyncio.Task[list[pb.VideoFrame]]] = {}
 
@@ -136,9 +157,12 @@ class Studio:
         """
 
         def start() -> Drawing:
-            engine = self.faces.engine(avatar)
+            engine = wanted = self.faces.engine(avatar)
+            if self._strain.relief >= Relief.BANK:
+                engine = self.faces.cheaper(avatar)
+                RELIEVED.inc(engine is not wanted)
             check_format(video, engine)
-            return Drawing(engine, avatar, video.codec, seed=seed, skip=skip)
+            return Drawing(engine, avatar, video.codec, self._strain, seed=seed, skip=skip)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, start)
 

@@ -30,8 +30,8 @@ class SdaServicer(sda_pb2_grpc.SdaServicer):
             raise BadRequest(
                 "An Animate stream needs at least one request.", fix="Send avatar and video first."
             )
-        engine = self._studio.faces.engine(first.avatar)
         drawing = await self._studio.open(first.avatar, first.video, seed=seed_of("animate", first.avatar))
+        engine = drawing.engine
         try:
             request = first
             while True:  # a caller that hangs up its side has said all there is

@@ -11,13 +11,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from parley.engines import FaceInput, Picture, TimedPhone
+from parley.engines import Audio, FaceInput, Picture, TimedPhone, pictures
 from parley.media.audio import float_to_pcm16
-from parley.media.clock import FRAME_SAMPLES
+from parley.media.clock import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from parley.media.files import read_audio
 from parley.media.video import write_mp4
 from services.sda.config import SdaSettings
-from services.sda.engines.visemes import VisemesEngine
+from services.sda.engines import Faces
 from services.sda.flite import speak
+
+
+def recorded(path: Path) -> Audio:
+    """A recording, padded to whole video frames."""
+    audio = read_audio(path, SAMPLE_RATE_HZ)
+    return np.pad(audio, (0, -len(audio) % FRAME_SAMPLES))
 
 
 def labels(phones: list[TimedPhone], count: int) -> list[str]:
@@ -50,6 +57,8 @@ def main() -> None:
     parser.add_argument("--avatar", required=True)
     parser.add_argument("--text", default="Hello there, I am your new companion. How are you?")
     parser.add_argument("--voice", default="slt", help="flite's: slt, rms or awb")
+    parser.add_argument("--engine", default="auto", help="auto, gan or visemes")
+    parser.add_argument("--wav", type=Path, help="say this recording (by ear) instead of a text")
     parser.add_argument("--by-ear", action="store_true", help="do not tell the engine the phones")
     parser.add_argument("--idle", action="store_true", help="the idle loop instead of speech")
     parser.add_argument("--every", type=int, default=1, help="show each n-th frame")
@@ -58,14 +67,14 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=120, help="pixels of a tile")
     parser.add_argument("--out", type=Path, required=True, help=".png, .jpg or .mp4")
     args = parser.parse_args()
-    engine = VisemesEngine(SdaSettings().avatars_dir)
+    engine = Faces(SdaSettings(engine=args.engine)).engine(args.avatar)
     if args.idle:
         frames, audio = engine.idle(args.avatar), np.zeros(0, np.float32)
         phones: list[TimedPhone] = []
     else:
-        audio, phones = speak(args.text, voice=args.voice)
-        step = FaceInput(audio, () if args.by_ear else phones, not args.by_ear, last=True)
-        frames = engine.open(args.avatar, seed=1).push(step)
+        audio, phones = (recorded(args.wav), []) if args.wav else speak(args.text, voice=args.voice)
+        step = FaceInput(audio, () if args.by_ear else phones, not (args.by_ear or args.wav), last=True)
+        frames = pictures(engine.open(args.avatar, seed=1), step)
     if args.out.suffix == ".mp4":
         write_mp4(args.out, [(i * FRAME_SAMPLES, f) for i, f in enumerate(frames)], float_to_pcm16(audio))
         return

@@ -4,8 +4,6 @@ import logging
 import time
 from contextlib import aclosing
 
-from prometheus_client import Counter
-
 from parley.chain.interface import Claim
 from parley.errors import StaleGeneration
 from parley.media.clock import FRAME_SAMPLES, ms_to_samples
@@ -15,7 +13,6 @@ from services.sda.drawing import FRAMES_A_PIECE, Drawing, Studio, seed_of, steps
 
 log = logging.getLogger(__name__)
 
-DROPPED = Counter("parley_sda_frames_dropped_total", "Frames not encoded because their time had passed.")
 LATE = 2 * FRAME_SAMPLES  # behind what was played by more than the frame being shown and one more
 
 
@@ -53,11 +50,10 @@ class Worker:
         try:
             await self._animate(claim, reply, drawing)
         finally:
-            DROPPED.inc(drawing.dropped)
             await self._studio.close_drawing(drawing)
 
     async def _animate(self, claim: Claim, reply: pb.Reply, drawing: Drawing) -> None:
-        engine = self._studio.faces.engine(reply.avatar)
+        engine = drawing.engine
 
         def late(pts: int) -> bool:
             return pts + LATE < claim.played_samples()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from parley.engines import FaceInput, Picture
+from parley.engines import FaceInput, Picture, pictures
 from parley.media.audio import float_to_pcm16
 from parley.media.clock import FRAME_SAMPLES, SAMPLE_RATE_HZ
 from parley.media.video import write_mp4
@@ -49,7 +49,7 @@ def _frames(turns: list[Turn], audio: NDArray[np.float32]) -> Iterator[tuple[int
         stop = next((t for t in range(start, count) if shown[t] != shown[start]), count)
         stream = _engine().open(shown[start], seed=start)
         piece = audio[start * FRAME_SAMPLES : stop * FRAME_SAMPLES]
-        for offset, picture in enumerate(stream.push(FaceInput(piece, last=True))):
+        for offset, picture in enumerate(pictures(stream, FaceInput(piece, last=True))):
             yield (start + offset) * FRAME_SAMPLES, framed(picture, start + offset, shown[start])
         start = stop
 

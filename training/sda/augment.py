@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from parley.engines import Audio
 from parley.media.clock import SAMPLE_RATE_HZ
-from training.sda.mel import MELS
+from services.sda.face.mel import MELS
 
 Floats = NDArray[np.float32]
 

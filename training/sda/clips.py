@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from parley.engines import Audio
 from parley.errors import ConfigError
 from parley.media.clock import FRAME_SAMPLES
+from services.sda.face import mel
 from training.data.synthetic_faces.performance import PARAMETERS
-from training.sda import augment, mel
+from training.sda import augment
 
 Floats = NDArray[np.float32]
 MOUTH_CONTROLS = 6  # the first of `PARAMETERS`
 CONTROLS = ("lid", "gaze_x", "gaze_y", "brow", "yaw", "pitch", "roll")
-_SCALE = np.array([1, 8, 8, 2, 10, 10, 10], np.float32)  # to about -1…1
+CONTROL_SCALE = np.array([1, 8, 8, 2, 10, 10, 10], np.float32)  # to about -1…1
 _COLUMNS = [PARAMETERS.index(name) for name in CONTROLS]
 _RELATIVE = np.array([0, 0, 0, 0, 1, 1, 1], np.float32)  # pose is told relative to the still's
 LID = PARAMETERS.index("lid")
@@ -34,7 +35,7 @@ def controls(parameters: Floats, still: Floats) -> Floats:
         parameters: [frames, len(PARAMETERS)].
         still: [len(PARAMETERS)], of the picture that identity is taken from.
     """
-    told: Floats = (parameters[:, _COLUMNS] - still[_COLUMNS] * _RELATIVE) * _SCALE
+    told: Floats = (parameters[:, _COLUMNS] - still[_COLUMNS] * _RELATIVE) * CONTROL_SCALE
     return told
 
 

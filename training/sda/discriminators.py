@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from services.sda.face.mel import CONTEXT, MELS
 from training.sda.faces import MOUTH, box
-from training.sda.mel import CONTEXT, MELS
 from training.sda.model import leaky
 
 SYNC_FRAMES = 5

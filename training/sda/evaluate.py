@@ -23,7 +23,8 @@ from torch import Tensor
 
 from parley.errors import ConfigError
 from parley.media.clock import FPS
-from training.sda import clips, mel
+from services.sda.face import mel
+from training.sda import clips
 from training.sda.config import Model, load
 from training.sda.discriminators import mouths
 from training.sda.faces import LIDS, Landmarker, NoFace

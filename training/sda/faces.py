@@ -18,7 +18,8 @@ from parley.errors import EngineUnavailable, MediaError
 Floats = NDArray[np.float32]
 
 STABLE: Final = (33, 133, 362, 263, 1)  # outer, inner, inner, outer corner of the eyes; tip of the nose
-TEMPLATE: Final = np.array([[0.26, 0.36], [0.415, 0.375], [0.585, 0.375], [0.74, 0.36], [0.5, 0.61]])
+# High enough that the chin of a wide open mouth is still inside.
+TEMPLATE: Final = np.array([[0.26, 0.28], [0.415, 0.295], [0.585, 0.295], [0.74, 0.28], [0.5, 0.53]])
 OUTER_LIPS: Final = (
     61,
     146,
@@ -67,8 +68,8 @@ LIDS: Final = (159, 145, 386, 374)  # upper and lower, left and right
 KEPT: Final = (*OUTER_LIPS, *INNER_LIPS, *LIDS)
 LIPS: Final = len(OUTER_LIPS) + len(INNER_LIPS)  # the first of `KEPT`
 # Regions of the aligned square: left, top, right, bottom.
-MOUTH: Final = (0.25, 0.5625, 0.75, 0.9375)
-EYES: Final = (0.1875, 0.28125, 0.8125, 0.46875)
+MOUTH: Final = (0.25, 0.46875, 0.75, 0.84375)
+EYES: Final = (0.1875, 0.15625, 0.8125, 0.375)
 STEADY_FRAMES: Final = 1.5  # width of the smoothing of the alignment over time
 
 

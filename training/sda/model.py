@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from services.sda.face.mel import CONTEXT, MELS
 from training.sda.clips import CONTROLS, MOUTH_CONTROLS
 from training.sda.config import Model
-from training.sda.mel import CONTEXT, MELS
 
 BASE = 4  # pixels of the decoder's first stage
 NOISE_SPREAD = 0.33

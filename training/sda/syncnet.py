@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from services.sda.face.mel import CONTEXT, MELS
 from training.sda.discriminators import SYNC_FRAMES, mouths
-from training.sda.mel import CONTEXT, MELS
 from training.sda.model import leaky
 
 HALF = SYNC_FRAMES // 2

@@ -14,13 +14,23 @@ def _visemes(settings: SdaSettings) -> FaceEngine:
     return VisemesEngine(settings.avatars_dir)
 
 
+def _gan(settings: SdaSettings) -> FaceEngine:
+    from services.sda.engines.gan import GanEngine
+
+    return GanEngine(settings.avatars_dir)
+
+
 def _fake(settings: SdaSettings) -> FaceEngine:
     from services.sda.engines.fake import FakeEngine
 
     return FakeEngine()
 
 
-ENGINES: dict[str, Callable[[SdaSettings], FaceEngine]] = {"visemes": _visemes, "fake": _fake}
+ENGINES: dict[str, Callable[[SdaSettings], FaceEngine]] = {
+    "visemes": _visemes,
+    "gan": _gan,
+    "fake": _fake,
+}
 DEFAULT = "visemes"
 
 
@@ -68,3 +78,12 @@ class Faces:
         if wanted not in self._engines:
             self._engines[wanted] = load(wanted, self._settings)
         return self._engines[wanted]
+
+    def cheaper(self, avatar: str) -> FaceEngine:
+        """The engine to draw `avatar` with when the machine cannot keep up: its bank's, if it has one."""
+        about = load_avatar(self._settings.avatars_dir, avatar)
+        if self._forced or not (about.folder / about.face.bank).is_file():
+            return self.engine(avatar)
+        if "visemes" not in self._engines:
+            self._engines["visemes"] = load("visemes", self._settings)
+        return self._engines["visemes"]

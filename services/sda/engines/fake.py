@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parley.engines import Audio, FaceInput, Picture
+from parley.engines import Audio, FaceInput, Picture, Wanted, all_wanted
 from parley.media.clock import FPS, FRAME_SAMPLES
 
 SIZE = 64
@@ -34,13 +34,16 @@ class FakeStream:
         self._audio: list[Audio] = []
         self._drawn = 0
 
-    def push(self, step: FaceInput) -> list[Picture]:
+    def push(self, step: FaceInput, wanted: Wanted = all_wanted) -> list[Picture | None]:
         """See `FaceStream.push`."""
         self._audio.extend(step.audio.reshape(-1, FRAME_SAMPLES))
         ready = len(self._audio) if step.last else len(self._audio) - 2
-        frames = [draw(float(np.abs(a).max()), self._seed) for a in self._audio[self._drawn : ready]]
-        self._drawn += len(frames)
-        return frames
+        new = range(self._drawn, max(ready, self._drawn))
+        self._drawn = new.stop
+        return [
+            draw(float(np.abs(self._audio[number]).max()), self._seed) if wanted(number) else None
+            for number in new
+        ]
 
 
 def draw(loud: float, seed: int) -> Picture:

@@ -8,19 +8,19 @@ from threading import Lock
 import numpy as np
 
 from parley.avatars import load_avatar
-from parley.engines import FaceInput, Picture
+from parley.engines import FaceInput, Picture, Wanted, all_wanted
 from parley.errors import BadRequest
 from parley.media.clock import FRAME_SAMPLES
 from services.sda.face import bank as banks
-from services.sda.face.bank import Bank, Pose, Upper
+from services.sda.face.bank import Bank
 from services.sda.face.controls import REST, Control, Mouth
 from services.sda.face.curves import LOOKAHEAD, PhoneTrack
 from services.sda.face.life import IDLE_FRAMES, Life, idle
 from services.sda.face.listener import Hearing, Listener
 from services.sda.face.loudness import Loudness
+from services.sda.face.motion import Pose, Upper, liveliness
 
 AHEAD = LOOKAHEAD // FRAME_SAMPLES
-EASE_IN = (0.0, 0.5, 0.85)  # the first frame is the idle loop's first
 BANKS_HELD = 8  # about 60 MB each
 
 
@@ -86,7 +86,7 @@ class VisemesStream:
         self._heard = 0  # whole frames of speech taken in
         self._drawn = 0
 
-    def push(self, step: FaceInput) -> list[Picture]:
+    def push(self, step: FaceInput, wanted: Wanted = all_wanted) -> list[Picture | None]:
         """See `FaceStream.push`.
 
         Raises:
@@ -96,7 +96,11 @@ class VisemesStream:
             raise BadRequest(
                 f"Speech comes in whole video frames of {FRAME_SAMPLES} samples, not {len(step.audio)}."
             )
-        return [self._bank.draw(*parts) for parts in self.plan(step)]
+        first = self._drawn
+        return [
+            self._bank.draw(*parts) if wanted(number) else None
+            for number, parts in enumerate(self.plan(step), first)
+        ]
 
     def plan(self, step: FaceInput) -> list[tuple[Mouth, Upper, Pose]]:
         """What the frames that can be drawn now show."""
@@ -139,32 +143,13 @@ class VisemesStream:
         if mouth[Control.OPEN] > 0:  # louder is wider
             mouth[Control.OPEN] *= 0.72 + 0.36 * loud**0.5
         upper, pose = self._life.step(loud, coming)
-        ease = EASE_IN[frame] if frame < len(EASE_IN) else 1.0
-        if end is not None:  # the last frame is the idle loop's first
-            ease = min(ease, {1: 0.0, 2: 0.5}.get(end - frame, 1.0))
+        alive = liveliness(frame, end)
         self._drawn += 1
-        return _eased(mouth, upper, pose, ease)
+        return mouth * alive, upper.eased(alive), pose.eased(alive)
 
     def _listen(self) -> Mouth:
         assert self._hearing is not None
         return self._hearing.mouth()
-
-
-def _eased(mouth: Mouth, upper: Upper, pose: Pose, ease: float) -> tuple[Mouth, Upper, Pose]:
-    if ease == 1.0:
-        return mouth, upper, pose
-    return (
-        mouth * ease,
-        Upper(upper.lid * ease, upper.gaze_x * ease, upper.gaze_y * ease, upper.brow * ease),
-        Pose(
-            pose.yaw * ease,
-            pose.pitch * ease,
-            pose.roll * ease,
-            pose.sway * ease,
-            pose.bob * ease,
-            pose.breath * ease,
-        ),
-    )
 
 
 def _stable_seed(text: str) -> int:

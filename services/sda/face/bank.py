@@ -17,32 +17,9 @@ from numpy.typing import NDArray
 from parley.engines import Picture
 from parley.errors import EngineUnavailable, MediaError
 from services.sda.face.controls import Mouth
+from services.sda.face.motion import Bend, Floats, Pose, Upper
 
 VERSION = 1
-FIELDS = ("yaw", "pitch", "roll", "sway", "bob", "breath")  # rad, rad, rad, cm, cm, 0…1
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Upper:
-    """Eyes and brows. lid: 0 open … 1 shut; gaze in tangents; brow: -0.3 lowered … 0.8 raised."""
-
-    lid: float = 0.0
-    gaze_x: float = 0.0
-    gaze_y: float = 0.0
-    brow: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """Motion of head and chest, in the units of `FIELDS`."""
-
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    sway: float = 0.0
-    bob: float = 0.0
-    breath: float = 0.0
 
 
 class Grid:
@@ -98,14 +75,13 @@ class Bank:
         grids: "mouth" (OPEN, WIDTH, LIFT), "tuck" (TUCK, WIDTH), "tongue" and "thrust" (OPEN, WIDTH),
             "eyes" (lid, gaze x, gaze y), "brows" (brow).
         corners: Left and top of each kind of patch on `base`.
-        fields: float32 [len(FIELDS), 2, output, output]: displacement in base pixels (x, y) per unit.
+        bend: How a pose bends the base.
     """
 
     base: Picture
     grids: Mapping[str, Grid]
     corners: Mapping[str, tuple[int, int]]
-    fields: Floats
-    _still: Floats
+    bend: Bend
 
     def draw(self, mouth: Mouth, upper: Upper, pose: Pose) -> Picture:
         """One frame, RGB uint8 [output, output, 3]."""
@@ -113,15 +89,7 @@ class Bank:
         self._paste(canvas, "mouth", self._mouth(mouth))
         self._paste(canvas, "eyes", self.grids["eyes"].sample(upper.lid, upper.gaze_x, upper.gaze_y))
         self._paste(canvas, "brows", self.grids["brows"].sample(upper.brow))
-        source = self._still
-        for name, field in zip(FIELDS, self.fields, strict=True):
-            amount = getattr(pose, name)
-            if amount:
-                source = cv2.scaleAdd(field, -amount, source)  # type: ignore[assignment]
-        frame: Picture = cv2.remap(
-            canvas, source[0], source[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )  # type: ignore[assignment]
-        return frame
+        return self.bend(canvas, pose)
 
     def _mouth(self, m: Mouth) -> Picture:
         opened, width, lift, tuck, tongue, thrust = m.tolist()
@@ -209,12 +177,6 @@ def load(path: Path, *, avatar: str) -> Bank:
             )
             for name, g in meta["grids"].items()
         }
-        coarse = arrays["fields"].astype(np.float32)
-    base, output = pictures[0], int(meta["output"])
-    fields = np.stack(
-        [[cv2.resize(plane, (output, output), interpolation=cv2.INTER_CUBIC) for plane in f] for f in coarse]
-    )
-    scale = base.shape[0] / output
-    line = (np.arange(output, dtype=np.float32) + 0.5) * scale - 0.5
-    still = np.stack(np.meshgrid(line, line))
-    return Bank(base, grids, {k: (v[0], v[1]) for k, v in meta["corners"].items()}, fields, still)
+        base, output = pictures[0], int(meta["output"])
+        bend = Bend(arrays["fields"], base.shape[0], output)
+    return Bank(base, grids, {k: (v[0], v[1]) for k, v in meta["corners"].items()}, bend)

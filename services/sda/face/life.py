@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parley.media.clock import FPS
-from services.sda.face.bank import Pose, Upper
+from services.sda.face.motion import Pose, Upper
 
 BLINK = (0.55, 1.0, 1.0, 0.62, 0.28, 0.08)  # shut at once, opened slowly: the other way round looks sleepy
 IDLE_FRAMES = 6 * FPS

@@ -81,3 +81,23 @@ def contexts(mel: Floats, first: int, count: int) -> Floats:
     out = np.where(inside[..., None], mel[np.clip(wanted, 0, len(mel) - 1)], silence())
     wide: Floats = np.ascontiguousarray(out.transpose(0, 2, 1), dtype=np.float32)
     return wide
+
+
+class MelStream:
+    """Features of speech as it arrives, computed frame by frame: how it was cut changes nothing."""
+
+    def __init__(self) -> None:
+        self._hops = np.tile(silence(), (BEFORE, 1))
+        self._tail = np.zeros(OVERLAP, np.float32)
+
+    def add(self, frame: Audio) -> None:
+        """The next video frame's speech, float32 [960]."""
+        joined = np.concatenate([self._tail, frame])
+        self._hops = np.concatenate([self._hops, log_mel(joined)])
+        self._tail = joined[-OVERLAP:]
+
+    def context(self) -> Floats:
+        """What is heard about the next frame, float32 [MELS, CONTEXT]; `AFTER` hops beyond it must be in."""
+        heard: Floats = np.ascontiguousarray(self._hops[:CONTEXT].T)
+        self._hops = self._hops[HOPS_PER_FRAME:]
+        return heard

@@ -5,11 +5,11 @@ import onnxruntime
 import pytest
 import torch
 
+from services.sda.face.mel import CONTEXT, MELS
 from training.sda import clips
 from training.sda.clips import CONTROLS
 from training.sda.config import Config
 from training.sda.export import export, quantise, write_manifest
-from training.sda.mel import CONTEXT, MELS
 from training.sda.model import NOISE_STATE, Generator
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from services.sda.face.bank import FIELDS
 from services.sda.face.controls import VISEMES
+from services.sda.face.motion import FIELDS
 from training.data.synthetic_faces import bank
 from training.data.synthetic_faces.parameters import IDENTITIES, Mouth, Upper, uniforms
 from training.data.synthetic_faces.renderer import Renderer

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from parley.engines import Picture
 from services.sda.face import bank as banks
-from services.sda.face.bank import FIELDS, Grid
+from services.sda.face.bank import Grid
+from services.sda.face.motion import FIELDS
 from training.data.synthetic_faces.parameters import IDENTITIES, Mouth, Upper
 from training.data.synthetic_faces.renderer import FOLDER, Rect, Renderer
 

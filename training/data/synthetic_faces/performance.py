@@ -6,11 +6,11 @@ import numpy as np
 
 from parley.engines import Audio, TimedPhone
 from parley.media.clock import FRAME_SAMPLES
-from services.sda.face.bank import Pose
 from services.sda.face.controls import HIGHEST, LOWEST, Control
 from services.sda.face.curves import PhoneTrack
 from services.sda.face.life import Life
 from services.sda.face.loudness import Loudness
+from services.sda.face.motion import Pose
 from training.data.synthetic_faces import voices
 from training.data.synthetic_faces.plan import Clip
 

@@ -26,7 +26,7 @@ from parley.engines import Picture
 from parley.media.audio import float_to_pcm16
 from parley.media.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE_HZ
 from parley.media.video import write_mp4
-from services.sda.face.bank import Upper
+from services.sda.face.motion import Upper
 from training.data.synthetic_faces import parameters, plan
 from training.data.synthetic_faces.bank import articulation, to_bytes
 from training.data.synthetic_faces.identities import named

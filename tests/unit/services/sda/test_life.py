@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from services.sda.face.bank import Pose, Upper
 from services.sda.face.life import IDLE_FRAMES, Life, idle
+from services.sda.face.motion import Pose, Upper
 
 
 def run(seed, levels):

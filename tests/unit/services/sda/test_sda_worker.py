@@ -15,9 +15,9 @@ from parley.media.clock import FRAME_SAMPLES
 from parley.media.video import VideoDecoder
 from proto.parley.v1 import chain_pb2 as pb
 from services.sda.config import SdaSettings
-from services.sda.drawing import Studio
+from services.sda.drawing import DROPPED, Studio
 from services.sda.engines import Faces
-from services.sda.worker import DROPPED, Worker
+from services.sda.worker import Worker
 
 
 class ScriptedClaim:

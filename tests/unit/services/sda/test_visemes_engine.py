@@ -10,8 +10,8 @@ from parley.errors import BadRequest, EngineUnavailable, UnknownAvatar
 from parley.media.clock import FRAME_SAMPLES
 from parley.settings import REPOSITORY
 from services.sda.engines.visemes import VisemesEngine
-from services.sda.face.bank import Pose, Upper
 from services.sda.face.controls import REST
+from services.sda.face.motion import Pose, Upper
 from tests.unit.services.sda.speech import speech
 
 AVATARS = REPOSITORY / "avatars"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from parley.media.clock import FRAME_SAMPLES
-from training.sda import augment, mel
+from services.sda.face import mel
+from training.sda import augment
 
 
 def noise(frames: int, seed: int = 1) -> np.ndarray:

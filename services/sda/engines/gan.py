@@ -1,0 +1,168 @@
+"""The `gan` engine: our own speech-driven generator draws the face, from sound alone."""
+
+import hashlib
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from parley.avatars import load_avatar
+from parley.engines import FaceInput, Picture, Wanted, all_wanted
+from parley.errors import BadRequest
+from parley.media.clock import FRAME_SAMPLES
+from services.sda.face import portrait
+from services.sda.face.generator import WEIGHTS, Floats, Generator, Identity, Memory
+from services.sda.face.life import IDLE_FRAMES, Life, idle
+from services.sda.face.loudness import Loudness
+from services.sda.face.mel import LOOKAHEAD_SAMPLES, MelStream
+from services.sda.face.motion import Upper, liveliness
+from services.sda.face.portrait import Portrait
+
+AHEAD = LOOKAHEAD_SAMPLES // FRAME_SAMPLES
+SETTLED = 25  # frames of silence after which the memory stands still
+AVATARS_HELD = 64  # about 3 MB each
+
+
+@dataclass(frozen=True, slots=True)
+class Sitter:
+    """An avatar, ready: computed once, shared by all streams.
+
+    Attributes:
+        portrait: What the face is put into.
+        who: What the decoder needs of it.
+        calm: Memory after a while of silence.
+        rest: Latent of the silent, open-eyed face.
+    """
+
+    portrait: Portrait
+    who: Identity
+    calm: Memory
+    rest: Floats
+
+
+class GanEngine:
+    """Draws the avatars that have a still.
+
+    Args:
+        avatars_dir: Folder of avatars.
+        weights: Exported generator.
+
+    Raises:
+        EngineUnavailable: The generator is missing or damaged.
+    """
+
+    name = "gan"
+    width = height = 256
+    lookahead_samples = LOOKAHEAD_SAMPLES
+
+    def __init__(self, avatars_dir: Path, weights: Path = WEIGHTS) -> None:
+        self._avatars_dir = avatars_dir
+        self.generator = Generator(weights)
+        size = self.generator.size
+        self.model = (
+            f"speech-driven GAN, {size}x{size}, {self.generator.provider.removesuffix('ExecutionProvider')}"
+        )
+        self._sitters: OrderedDict[str, Sitter] = OrderedDict()
+        self._lock = Lock()
+
+    def sitter(self, avatar: str) -> Sitter:
+        """The avatar, ready to be drawn.
+
+        Raises:
+            UnknownAvatar: No such avatar.
+            EngineUnavailable: It has no still; the message says how to make it.
+        """
+        with self._lock:
+            if avatar not in self._sitters:
+                about = load_avatar(self._avatars_dir, avatar)
+                still = portrait.load(about.folder / about.face.still, avatar=avatar, output=self.width)
+                self._sitters[avatar] = self._sit(still)
+                while len(self._sitters) > AVATARS_HELD:
+                    self._sitters.popitem(last=False)
+            self._sitters.move_to_end(avatar)
+            return self._sitters[avatar]
+
+    def _sit(self, still: Portrait) -> Sitter:
+        generator = self.generator
+        who = generator.identity(still.aligned(generator.size))
+        silence, memory = _silence(), generator.memory()
+        for _ in range(SETTLED):
+            generator.latent(silence, Upper(), who, memory)
+        return Sitter(still, who, memory, generator.latent(silence, Upper(), who, memory.copy()))
+
+    def open(self, avatar: str, *, seed: int) -> "GanStream":
+        """See `FaceEngine.open`."""
+        return GanStream(self.generator, self.sitter(avatar), seed)
+
+    def idle(self, avatar: str) -> list[Picture]:
+        """See `FaceEngine.idle`: 6 s of the same generator hearing silence."""
+        sitter, silence = self.sitter(avatar), _silence()
+        seed = int.from_bytes(hashlib.sha256(avatar.encode()).digest()[:4], "little")
+        frames = []
+        for t in range(IDLE_FRAMES):
+            upper, pose = idle(t, seed)
+            latent = self.generator.latent(silence, upper, sitter.who, sitter.calm.copy())
+            frames.append(sitter.portrait.draw(self.generator.draw(latent, sitter.who), pose))
+        return frames
+
+
+class GanStream:
+    """One reply: frame t is drawn once speech up to its end + 80 ms is in. Phones are not needed."""
+
+    def __init__(self, generator: Generator, sitter: Sitter, seed: int) -> None:
+        self._generator, self._sitter = generator, sitter
+        self._memory, self._mel = sitter.calm.copy(), MelStream()
+        self._random = np.random.default_rng([seed, 0x6A4])
+        self._life, self._loudness = Life(seed), Loudness()
+        self._levels: deque[float] = deque()  # of the next frame to draw and those beyond it
+        self._heard = 0  # whole frames of speech taken in
+        self._drawn = 0
+
+    def push(self, step: FaceInput, wanted: Wanted = all_wanted) -> list[Picture | None]:
+        """See `FaceStream.push`.
+
+        Raises:
+            BadRequest: Audio is not a whole number of video frames.
+        """
+        if len(step.audio) % FRAME_SAMPLES:
+            raise BadRequest(
+                f"Speech comes in whole video frames of {FRAME_SAMPLES} samples, not {len(step.audio)}."
+            )
+        for audio in step.audio.reshape(-1, FRAME_SAMPLES):
+            self._mel.add(audio)
+            self._levels.append(self._loudness.of(audio))
+            self._heard += 1
+        end = self._heard if step.last else None
+        if step.last:
+            for _ in range(AHEAD):
+                self._mel.add(np.zeros(FRAME_SAMPLES, np.float32))
+        frames = []
+        while self._drawn < (self._heard - AHEAD if end is None else end):
+            frames.append(self._next(end, wanted))
+        return frames
+
+    def _next(self, end: int | None, wanted: Wanted) -> Picture | None:
+        generator, sitter, frame = self._generator, self._sitter, self._drawn
+        loud, coming = self._levels[0], max(list(self._levels)[: 1 + AHEAD])
+        self._levels.popleft()
+        upper, pose = self._life.step(loud, coming)
+        latent = generator.latent(
+            self._mel.context(), upper, sitter.who, self._memory, generator.noise(self._random)
+        )
+        self._drawn += 1
+        if not wanted(frame):
+            return None
+        alive = liveliness(frame, end)
+        if alive < 1:
+            latent = (sitter.rest + alive * (latent - sitter.rest)).astype(np.float32)
+        return sitter.portrait.draw(generator.draw(latent, sitter.who), pose.eased(alive))
+
+
+def _silence() -> Floats:
+    """What is heard of a silent frame."""
+    stream = MelStream()
+    for _ in range(1 + AHEAD):
+        stream.add(np.zeros(FRAME_SAMPLES, np.float32))
+    return stream.context()
