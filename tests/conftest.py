@@ -1,9 +1,14 @@
 """Fixtures that several layers share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Before anything imports NumPy: its threads wait for each other by spinning, which on a busy machine takes up
+# to twenty times as long. Services set the same.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.stack import RunningStack
 

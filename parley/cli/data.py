@@ -124,12 +124,30 @@ def demo_material(
         build(folder, seed=seed, scale=scale)
 
 
+@app.command("demo-review")
+def demo_review(
+    config: Config,
+    truth: Annotated[Path, typer.Argument(help="truth.json.")] = Path("data/demo-material/truth.json"),
+    clips: Annotated[int, typer.Option(help="How many, the most doubtful first.", min=1)] = 10,
+) -> None:
+    """Play a reviewer who knows what is said in the demo material: a round of review without a person."""
+    from training.data.demo_review import review as decide
+    from training.data.store import Corpus
+
+    subject = load_subject(config)
+    runner = runner_of(subject)
+    runner.survey()
+    names = {row["id"]: Path(row["file"]).name for row in runner.rows("fetch")}
+    accepted = decide(Corpus(subject.corpus), truth, names, clips)
+    console.print(f"{accepted} clips accepted. Next: parley data run {config}")
+
+
 @app.command()
 def report(config: Config) -> None:
-    """How the recognisers' error moved, round by round of review, over accepted clips and random ones."""
+    """How the recognisers' error moved, round by round of review: accepted, random and held-out clips."""
     subject = load_subject(config)
     table = Table(title=f"{subject.name}: errors by round")
-    for column in ("round", "edits", "accepted", "back", "over", "engine", "CER", "WER", "words"):
+    for column in ("round", "edits", "clips", "back", "over", "engine", "CER", "WER", "words"):
         table.add_column(column, justify="left" if column in ("over", "engine") else "right", no_wrap=True)
     rounds = [row for entry in entries(subject.corpus, "review") for row in entry["rows"]]
     for number, row in enumerate(rounds, 1):

@@ -18,6 +18,7 @@ from playwright.async_api import Browser, Page, Route, async_playwright, expect
 from tests.unit.training.studio import corpus as small
 from training.data.clips import Reviewed
 from training.data.store import Corpus, Review
+from training.data.voices import Casting
 
 pytestmark = pytest.mark.e2e
 
@@ -310,6 +311,24 @@ async def test_a_transcript_is_imported_and_taken_back(page: Page, server: Serve
     await expect(sheet).to_be_hidden()
     await page.keyboard.press("Alt+u")
     await server.until("other-0", state="todo")
+
+
+async def test_the_target_is_picked_by_ear(page: Page, server: Server, artifacts: Path) -> None:
+    await at(page, "reading-4")
+    await page.keyboard.press("Alt+v")
+    sheet = page.get_by_role("dialog", name="Whose voice is wanted?")
+    await expect(sheet.get_by_role("listitem")).to_have_count(2)
+    await expect(sheet.get_by_role("listitem").first).to_contain_text("The target")
+    async with page.expect_response(lambda response: "/voices/B/sound" in response.url) as played:
+        await sheet.get_by_role("button", name="Listen to voice B").press("Enter")
+    assert int((await played.value).headers["content-length"]) > 100_000
+    await expect(sheet.get_by_role("button", name="Stop voice B")).to_be_visible()
+    await sheet.get_by_role("button", name="Pick voice B").press("Enter")
+    await expect(sheet.get_by_role("status")).to_contain_text("Voice B is the target from the next")
+    await page.screenshot(path=artifacts / "review-voices.png")
+    assert Casting(server.corpus.root).waiting() == "B"
+    await page.keyboard.press("Escape")
+    await expect(box(page)).to_be_focused()
 
 
 async def test_dark_and_narrow(page: Page, server: Server, artifacts: Path) -> None:

@@ -1,11 +1,12 @@
 """Proofs about the runner that take minutes, so they are commands and not tests.
 
-    python -m training.data.prove kill training/configs/demo.yaml --kills 3
+    python -m training.data.prove kill training/configs/demo.yaml --kills 3 --seed 1
     python -m training.data.prove ledger --rows 1000000
     python -m training.data.prove growth
 
 `kill` runs a subject twice into corpora of its own: once undisturbed, once killed with SIGKILL at random
-moments and started again; rows and blobs must be the same, and no item may have two lines. `ledger` times
+moments, one in each part of the work, and started again; rows and blobs must be the same, and no item may
+have two lines. `ledger` times
 how long a run takes to find out that nothing is left to do. `growth` runs ten times the items and compares
 time and memory.
 """
@@ -63,6 +64,11 @@ def _lines(root: Path) -> int:
     return sum(1 for stage in STAGES for _ in entries(root, stage.NAME))
 
 
+def _last(root: Path) -> str:
+    """The latest stage that has begun."""
+    return max((n, str(stage.NAME)) for n, stage in enumerate(STAGES) if any(entries(root, stage.NAME)))[1]
+
+
 def _ends(root: Path, stage: str) -> list[tuple[str, ...]]:
     return sorted((e["key"], e["status"], e["reason"], json.dumps(e["rows"])) for e in entries(root, stage))
 
@@ -81,26 +87,29 @@ def kill(config: Path, kills: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         whole, broken = (_copy(config, Path(folder), name) for name in ("whole", "broken"))
         began = time.monotonic()
-        _start(whole).wait()
+        if _start(whole).wait():
+            raise SystemExit("the undisturbed run failed")
         took = time.monotonic() - began
         total = sum(result(Path(folder) / "whole")[1].values())
         dice = random.Random(seed)
         done = []
         # By lines, not by time: so kills also fall into the slow stages, wherever these are.
-        for moment in sorted(dice.sample(range(1, total), kills)):
+        for part in range(kills):
+            moment = dice.randrange(max(1, part * total // kills), (part + 1) * total // kills)
             process = _start(broken)
             while process.poll() is None and _lines(Path(folder) / "broken") < moment:
                 time.sleep(0.05)
-            time.sleep(dice.uniform(0.0, 1.0))
+            time.sleep(dice.uniform(0.0, 0.3))
             process.send_signal(signal.SIGKILL)
-            process.wait()
-            done.append(_lines(Path(folder) / "broken"))
+            if process.wait() != -signal.SIGKILL:
+                raise SystemExit("a run was over before it could be killed: take another seed")
+            done.append({"lines": _lines(Path(folder) / "broken"), "in": _last(Path(folder) / "broken")})
         if _start(broken).wait():
             raise SystemExit("the last run failed")
         (one, lines), (two, again) = result(Path(folder) / "whole"), result(Path(folder) / "broken")
         return {
             "undisturbed_s": round(took, 1),
-            "lines_at_each_kill": done,
+            "kills": done,
             "lines": lines,
             "lines_after_kills": again,
             "items_done_twice": repeated(Path(folder) / "broken"),

@@ -14,6 +14,7 @@ from parley import errors
 from services.asr.g2p import check_pronunciation
 from training.data.clips import LexiconEntry, State
 from training.data.store import Corpus, UnknownClip
+from training.data.voices import Casting
 from training.data.workspace import StorageStopped, guarded
 from training.studio import pace, sound, views, voice
 from training.studio.desk import Collision, Desk
@@ -49,6 +50,7 @@ def create_app(corpus: Corpus, subject: str, *, static: Path = STATIC) -> FastAP
     desk, presence = Desk(corpus), Presence()
     app.include_router(_clips(desk, presence, subject), prefix="/studio/api")
     app.include_router(_words(desk), prefix="/studio/api")
+    app.include_router(_voices(Casting(corpus.root)), prefix="/studio/api")
     app.include_router(_page(static))
     return app
 
@@ -154,6 +156,37 @@ def _words(desk: Desk) -> APIRouter:
         range_: Annotated[str | None, Header(alias="range")] = None,
     ) -> Response:
         return sound.ranged(voice.say(word, phones), "audio/wav", range_)
+
+    return routes
+
+
+def _voices(casting: Casting) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/voices")
+    def voices() -> list[views.VoiceView]:
+        found, waiting = casting.found(), casting.waiting()
+        return [
+            views.VoiceView(
+                label=each.label,
+                seconds=each.seconds,
+                recordings=each.recordings,
+                titles=sorted({piece.title for piece in each.pieces}),
+                target=each.label == found.target,
+                waiting=each.label == waiting,
+            )
+            for each in found.voices
+        ]
+
+    @routes.get("/voices/{label}/sound")
+    def voice_sound(label: str, range_: Annotated[str | None, Header(alias="range")] = None) -> Response:
+        return sound.ranged(casting.sound(label), "audio/wav", range_)
+
+    @routes.post("/voices/pick")
+    def pick(asked: views.PickRequest) -> list[views.VoiceView]:
+        with guarded(casting.root):
+            casting.pick(asked.label, asked.by)
+        return voices()
 
     return routes
 

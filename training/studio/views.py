@@ -207,6 +207,33 @@ class SourceView(Strict):
     untouched: int
 
 
+class VoiceView(Strict):
+    """A voice of the recordings, for the ear.
+
+    Attributes:
+        label: what the pipeline calls it: A speaks most.
+        seconds: how long it speaks.
+        recordings: in how many.
+        titles: of the recordings that its sound is from.
+        target: the corpus is made of this one now.
+        waiting: this one was picked, and is the target from the next run on.
+    """
+
+    label: str
+    seconds: float
+    recordings: int
+    titles: list[str]
+    target: bool
+    waiting: bool
+
+
+class PickRequest(Strict):
+    """The voice that is wanted."""
+
+    label: Name
+    by: Who
+
+
 class ImportRequest(Strict):
     """A person's own transcript of one recording.
 

@@ -1,8 +1,8 @@
 """Stage 10b, face: how far the lips of a face model are from the real ones in the same words.
 
 The model says the clip's own sound. Real and made pictures get the same landmarks, brought to the same place
-by the eyes; each one's usual lips are taken away, so that it is the movement that is compared and not whose
-mouth it is. A large error means a model that is not good yet, or a clip whose sound is not its picture's.
+by the eyes; each one's usual lips are taken away, so that it is the change of shape that is compared and not
+whose mouth it is. A large error means a model that is not good yet, or sound that is not the picture's.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
 
 
 def lip_error(real: Points, made: Points) -> float:
-    """Mean distance between the lips' movements, over the distance between the eyes.
+    """Mean distance between the lips' changes of shape, over the distance between the eyes.
 
     Args:
         real: landmarks [frames, 468, 2], the eyes wherever they are.
@@ -74,6 +74,7 @@ def lip_error(real: Points, made: Points) -> float:
     for points in (real, made):
         right, left = (points[:, list(eye)].mean((0, 1)) for eye in (align.RIGHT_EYE, align.LEFT_EYE))
         lips = points[:, list(LIPS)].astype(np.float64)
+        lips -= lips.mean(1, keepdims=True)  # where the head is, is not how the lips are
         moves.append((lips - lips.mean(0)) / np.linalg.norm(left - right))
     return float(np.linalg.norm(moves[0] - moves[1], axis=-1).mean())
 

@@ -2,18 +2,21 @@
 
 A clip's doubt is its worst sign: disagreement of the engines, a recogniser that was unsure, a fine-tuned one
 that hears something else, a text that does not fit the sound, a voice whose rendering of the text is not
-understood, a face model whose lips move otherwise. Some clips are drawn at random whatever their doubt: their
-error is an honest estimate of the whole corpus's.
+understood, a face model whose lips move otherwise. Once a person has accepted a text, that the engines had
+disagreed or were unsure says no more; that the fine-tuned one hears something else than the text does. Some
+clips are drawn at random whatever their doubt: their error is an honest estimate of the whole corpus's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.tts.text.normalizer import normalize
 from training.data import ears
 from training.data.clips import Clip, Hypothesis
 from training.data.jsonl import read
@@ -23,15 +26,16 @@ from training.data.workspace import Workspace, guarded
 from training.ledger import Row
 
 NAME = "review"
-VERSION = 2
+VERSION = 3
 AFTER = ("transcribe", "rehear", "corrected", "synthesize", "face", "handover")
 GATHER = True
 
 
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 # Mean acoustic score a frame of a text that is right, and of one that is wrong; see `synthesize.min_score`.
 _FITS, _WRONG = -14.0, -19.0
-# Lips of the face model this far off, over the distance between the eyes, are as wrong as can be.
-_LIPS_WRONG = 0.2
+# `face.lip_error` of the right words (noise of the landmarks), and of other words or two frames late.
+_LIPS_RIGHT, _LIPS_WRONG = 0.01, 0.03
 
 
 class Config(BaseModel):
@@ -58,9 +62,12 @@ def context(root: Path, config: Config) -> Row:
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     """See `training/runner.py`. One row: the round's report."""
     stood = reviewed(work.root, item["edits"])
+    texts = {name: change.text for name, change in stood.last.items() if change.state == "accepted"}
     by_stage = {name: {row["id"]: row for row in item[name]} for name in AFTER[1:5]}
     clips = [
-        _clip(row, {name: rows.get(row["id"]) for name, rows in by_stage.items()}, config)
+        _clip(
+            row, {name: rows.get(row["id"]) for name, rows in by_stage.items()}, texts.get(row["id"]), config
+        )
         for row in item["transcribe"]
     ]
     made = {clip.id for clip in clips}
@@ -75,12 +82,7 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         ]
         corpus.publish([*clips, *gone])
         back = _send_back(corpus, clips, stood, config)
-    texts = {
-        name: change.text
-        for name, change in stood.last.items()
-        if change.state == "accepted" and name in made
-    }
-    found = report(clips, texts, held_out)
+    found = report(clips, {name: text for name, text in texts.items() if name in made}, held_out)
     return [{"id": "report", **found, "sent_back": back, "edits": item["edits"]}]
 
 
@@ -108,28 +110,31 @@ def report(clips: list[Clip], texts: dict[str, str], held_out: Collection[str] =
     }
 
 
-def scores_of(row: Row, made: Mapping[str, Row | None]) -> dict[str, float]:
+def scores_of(row: Row, made: Mapping[str, Row | None], accepted: str | None) -> dict[str, float]:
     """Every sign of a clip that something is wrong with it, by name: 0 none, 1 as bad as can be.
 
     Args:
         row: of `transcribe`.
         made: what `rehear`, `corrected`, `synthesize` and `face` have for it, if anything.
+        accepted: the text that a person accepted, if one did.
     """
-    scores = {
-        "disagreement": row["disagreement"],
-        # A recogniser is unsure of much that it hears well, so that sign alone weighs half.
-        "unsure": (1 - row["hypotheses"][0]["confidence"]) / 2,
-    }
     reheard, spoken, face = (made.get(name) for name in ("rehear", "synthesize", "face"))
-    if reheard is not None:
+    scores: dict[str, float] = {}
+    if accepted is None:
+        # A recogniser is unsure of much that it hears well, so that sign alone weighs half.
+        scores = {"disagreement": row["disagreement"], "unsure": (1 - row["hypotheses"][0]["confidence"]) / 2}
+    if reheard is not None and accepted is None:
         scores["changed"] = reheard["disagreement"]
+    elif reheard is not None and accepted is not None:
+        heard = reheard["hypothesis"]["text"]
+        scores["contested"] = ears.disagreement(" ".join(plain(accepted)), " ".join(plain(heard)))
     if spoken is not None:
         scores["misspoken"] = spoken["cer"]
-        scores["misaligned"] = min(1.0, max(0.0, (_FITS - spoken["alignment"]) / (_FITS - _WRONG)))
+        scores["misaligned"] = _share(spoken["alignment"], _FITS, _WRONG)
     elif made.get("corrected") is not None:
         scores["misaligned"] = 1.0  # the voice could not be laid over the sound: see synthesize's reasons
     if face is not None:
-        scores["lips"] = min(1.0, face["lip_error"] / _LIPS_WRONG)
+        scores["lips"] = _share(face["lip_error"], _LIPS_RIGHT, _LIPS_WRONG)
     return {name: round(value, 4) for name, value in scores.items()}
 
 
@@ -139,12 +144,22 @@ def is_probe(clip_id: str, share: float) -> bool:
     return int.from_bytes(drawn, "big") < share * 2**64
 
 
-def _clip(row: Row, made: Mapping[str, Row | None], config: Config) -> Clip:
+def _share(value: float, good: float, bad: float) -> float:
+    """Where a value lies between good, 0, and bad, 1."""
+    return min(1.0, max(0.0, (value - good) / (bad - good)))
+
+
+def plain(text: str) -> list[str]:
+    """The words as they are said: recognisers write no commas, and people write numbers in figures."""
+    return _WORD.findall(normalize(text).lower())
+
+
+def _clip(row: Row, made: Mapping[str, Row | None], accepted: str | None, config: Config) -> Clip:
     hypotheses = [Hypothesis.model_validate(each) for each in row["hypotheses"]]
     reheard, text = made.get("rehear"), made.get("corrected")
     if reheard is not None:
         hypotheses.insert(0, Hypothesis.model_validate(reheard["hypothesis"]))
-    scores = scores_of(row, made)
+    scores = scores_of(row, made, accepted)
     return Clip(
         id=row["id"],
         source=row["source"],
@@ -154,7 +169,7 @@ def _clip(row: Row, made: Mapping[str, Row | None], config: Config) -> Clip:
         end_s=row["end_s"],
         hypotheses=hypotheses,
         disagreement=row["disagreement"],
-        doubt=max(scores.values()),
+        doubt=max(scores.values(), default=0.0),
         scores=scores,
         probe=is_probe(row["id"], config.probes),
         weight=text["weight"] if text else 1.0,
@@ -190,11 +205,12 @@ def _send_back(corpus: Corpus, clips: list[Clip], stood: Reviewed, config: Confi
 def _errors(clips: list[Clip], texts: dict[str, str]) -> Row:
     totals: dict[str, list[int]] = {}
     for clip in clips:
-        text = texts[clip.id].lower()
+        words = plain(texts[clip.id])
+        text = " ".join(words)
         for heard in clip.hypotheses:
-            said = heard.text.lower()
-            words = ears.edit_distance(text.split(), said.split())
-            new = [ears.edit_distance(text, said), len(text), words, len(text.split())]
+            said = plain(heard.text)
+            letters_off = ears.edit_distance(text, " ".join(said))
+            new = [letters_off, len(text), ears.edit_distance(words, said), len(words)]
             totals[heard.engine] = [
                 a + b for a, b in zip(totals.get(heard.engine, [0] * 4), new, strict=True)
             ]

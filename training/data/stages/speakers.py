@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +20,21 @@ from pydantic import BaseModel, ConfigDict
 from parley.errors import ConfigError
 from parley.media.files import read_audio
 from parley.settings import REPOSITORY
-from training.data import speaker_encoder
+from training.data import encoders, speaker_encoder
 from training.data.clustering import agglomerate, smooth
 from training.data.stages.speech import filled, window_starts
-from training.data.workspace import Workspace
+from training.data.voices import Casting, Found, Piece, Voice
+from training.data.workspace import Workspace, guarded
 from training.ledger import Row
 
 NAME = "speakers"
-VERSION = 1
+VERSION = 2
 AFTER = ("speech",)
 GATHER = True
 
 Array = NDArray[np.float32]
 _BLOCK = 1500
+_PIECES, _PIECE_S = 3, 6.0
 
 
 class Config(BaseModel):
@@ -44,8 +47,9 @@ class Config(BaseModel):
         change: cost of a change of speaker between windows, in cosine.
         edge_s: taken off a turn where another speaker follows without a pause.
         min_share: speakers with less of the speech than this are no speakers.
-        reference: a clip of the target's voice; relative to the repository.
-        target: a speaker by label, as the review page shows them; wins over `reference`.
+        reference: a clip of the target's voice; relative to the repository. What a person picked by ear at
+            the review page wins over it.
+        target: a speaker by label; wins over both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +66,7 @@ class Config(BaseModel):
 
 @dataclass(frozen=True)
 class Voices:
-    """One recording's windows: embeddings [n, 256], starts and ends [n] in seconds."""
+    """One recording's windows: embeddings [n, size], starts and ends [n] in seconds."""
 
     embeddings: Array
     starts: NDArray[np.float64]
@@ -70,7 +74,10 @@ class Voices:
 
 
 def context(root: Path, config: Config) -> Row:
-    """The reference clip's content decides the result, not only its name."""
+    """The content of the reference clip, or of what a person picked, decides the result."""
+    picked = Casting(root).picked_sha256()
+    if picked:
+        return {"picked_sha256": picked}
     if not config.reference:
         return {}
     path = REPOSITORY / config.reference
@@ -82,11 +89,13 @@ def context(root: Path, config: Config) -> Row:
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     """See `training/runner.py`. Rows of all recordings, also of those in which the target does not speak."""
     recordings = {row["id"]: row for row in item["speech"]}
+    casting, picked = Casting(work.root), str(item.get("picked_sha256", ""))
     if not recordings:
         return []
     voices = {name: _load(work.path(row["voices"])) for name, row in recordings.items()}
     centroids = find_speakers(list(voices.values()), config)
-    target = _target(centroids, config)
+    clip = casting.picked if picked else REPOSITORY / config.reference if config.reference else None
+    target = choose(centroids, config.target, clip, next(iter(recordings.values()))["encoder"])
     rows = []
     for name, row in recordings.items():
         turns = assign(voices[name], centroids, config)
@@ -98,7 +107,34 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
                 "speakers": len(centroids),
             }
         )
+    found = Found(voices=heard(rows, len(centroids)), target=label(target), picked=picked)
+    with guarded(work.root):
+        casting.publish(found)
     return rows
+
+
+def heard(rows: list[Row], speakers: int) -> list[Voice]:
+    """Every voice with its longest turns, of different recordings if it has that many, for a person's ear."""
+    voices = []
+    for name in map(label, range(speakers)):
+        own = sorted(
+            ((a, b, row) for row in rows for a, b, who in row["turns"] if who == name),
+            key=lambda turn: (turn[0] - turn[1], turn[2]["id"], turn[0]),
+        )
+        # The first of each recording, then the second of each, …
+        seen: Counter[str] = Counter()
+        ranked = []
+        for a, b, row in own:
+            ranked.append((seen[row["id"]], a, min(b, a + _PIECE_S), row))
+            seen[row["id"]] += 1
+        best = sorted(ranked, key=lambda each: each[0])[:_PIECES]
+        pieces = [
+            Piece(audio=row["audio"], title=row["title"], start_s=a, end_s=round(b, 3))
+            for _, a, b, row in best
+        ]
+        seconds = round(sum(b - a for a, b, _ in own), 1)
+        voices.append(Voice(label=name, seconds=seconds, recordings=len(seen), pieces=pieces))
+    return voices
 
 
 def label(speaker: int) -> str:
@@ -107,7 +143,7 @@ def label(speaker: int) -> str:
 
 
 def find_speakers(recordings: list[Voices], config: Config) -> Array:
-    """Speakers as unit vectors [speakers, 256], the one with most speech first."""
+    """Speakers as unit vectors [speakers, size], the one with most speech first."""
     sums, counts = [], []
     for voices in recordings:
         for start in range(0, len(voices.embeddings), _BLOCK):
@@ -171,19 +207,22 @@ def _turns(
     return turns
 
 
-def _target(speakers: Array, config: Config) -> int:
+def choose(speakers: Array, target: str, clip: Path | None, encoder: str) -> int:
+    """Which speaker is wanted: by label, else the one nearest to a clip, else the one that speaks most.
+
+    Raises:
+        ConfigError: nobody has that label.
+    """
     labels = [label(each) for each in range(len(speakers))]
-    if config.target:
-        if config.target not in labels:
-            raise ConfigError(
-                f"There is no speaker {config.target!r}.", fix=f"Choose of {', '.join(labels)}."
-            )
-        return labels.index(config.target)
-    if not config.reference:
+    if target:
+        if target not in labels:
+            raise ConfigError(f"There is no speaker {target!r}.", fix=f"Choose of {', '.join(labels)}.")
+        return labels.index(target)
+    if clip is None:
         return 0
-    audio = read_audio(REPOSITORY / config.reference, speaker_encoder.RATE_HZ)
+    audio = read_audio(clip, speaker_encoder.RATE_HZ)
     offsets = window_starts(len(audio) / speaker_encoder.RATE_HZ, 0.4)
-    mean = speaker_encoder.load().windows(filled(audio), offsets).mean(0)
+    mean = encoders.load(encoder).windows(filled(audio), offsets).mean(0)
     return int((speakers @ mean).argmax())
 
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from services.asr.vad import VoiceDetector, load_vad
-from training.data import sound, speaker_encoder
+from training.data import encoders, sound
 from training.data.speaker_encoder import RATE_HZ, WINDOW_S
 from training.data.workspace import Rejected, Workspace
 from training.ledger import Row
 
 NAME = "speech"
-VERSION = 1
+VERSION = 2
 AFTER = ("filter",)
 
 
@@ -25,6 +25,8 @@ class Config(BaseModel):
 
     Attributes:
         threshold: probability that counts as speech.
+        encoder: speaker embedding model: empty: the bundled one; else see `encoders.load`. Its cosines are
+            others: `speakers` needs other thresholds with it.
         hop_s: between embeddings.
         shortest_s: stretches of speech below are left out: a cough, a click.
         min_speech_s: a recording with less speech is turned down.
@@ -33,6 +35,7 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: float = 0.5
+    encoder: str = ""
     hop_s: float = 0.4
     shortest_s: float = 0.3
     min_speech_s: float = 2.0
@@ -58,7 +61,7 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     spoken_s = sum(b - a for a, b in segments)
     if spoken_s < config.min_speech_s:
         raise Rejected("no speech", f"{spoken_s:.1f} s")
-    encoder = speaker_encoder.load()
+    encoder = encoders.load(config.encoder)
     embeddings, starts, ends = [], [], []
     for a, b in segments:
         audio = sound.read(wav, a, b, RATE_HZ)
@@ -75,7 +78,8 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         )
     kept = {name: item[name] for name in ("id", "title", "audio", "video", "scenes", "media_s")}
     speech = [[round(a, 3), round(b, 3)] for a, b in segments]
-    return [{**kept, "speech": speech, "spoken_s": round(spoken_s, 3), "voices": blob.name}]
+    found = {"speech": speech, "spoken_s": round(spoken_s, 3), "voices": blob.name, "encoder": config.encoder}
+    return [{**kept, **found}]
 
 
 def window_starts(length_s: float, hop_s: float) -> NDArray[np.float64]:

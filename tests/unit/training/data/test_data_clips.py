@@ -185,7 +185,7 @@ def test_every_sign_of_a_bad_clip_raises_its_doubt(tmp_path):
             {"id": "lips", **well},
             {"id": "tuned", **well},
         ],
-        face=[{"id": "fine", "lip_error": 0.0}, {"id": "lips", "lip_error": 0.12}],
+        face=[{"id": "fine", "lip_error": 0.0}, {"id": "lips", "lip_error": 0.022}],
         rehear=[{"id": "tuned", "disagreement": 0.3, "hypothesis": clips[0]["hypotheses"][0]}],
     )
     queue = [(each.clip.id, each.clip.doubt) for each in Review(Corpus(tmp_path)).queue()]
@@ -201,14 +201,18 @@ def test_every_sign_of_a_bad_clip_raises_its_doubt(tmp_path):
 
 
 def test_the_worst_accepted_clip_goes_back_once_and_weighs_more_when_fixed(tmp_path):
-    clips = [heard("a", disagreement=0.9), heard("b", disagreement=0.5), heard("c", disagreement=0.8)]
+    # That the engines disagreed about a clip is no reason to doubt what a person made of it: `d` stays.
+    clips = [heard("a"), heard("b"), heard("c", disagreement=0.8), heard("d", disagreement=0.9)]
+    said = [
+        {"id": name, "cer": cer, "alignment": -13.0} for name, cer in (("a", 0.9), ("b", 0.5), ("d", 0.1))
+    ]
     config = review.Config(worst=1)
-    assert bubble(tmp_path, clips, config)["sent_back"] == 0
-    for name in "ab":
+    assert bubble(tmp_path, clips, config, synthesize=said)["sent_back"] == 0
+    for name in "abd":
         accept(tmp_path, name)
-    assert bubble(tmp_path, clips, config)["sent_back"] == 1
+    assert bubble(tmp_path, clips, config, synthesize=said)["sent_back"] == 1
     # Nobody has reviewed since: running again opens no more, and says the same.
-    assert bubble(tmp_path, clips, config)["sent_back"] == 1
+    assert bubble(tmp_path, clips, config, synthesize=said)["sent_back"] == 1
     assert Review(Corpus(tmp_path)).get("b").state == "accepted"
     sent = Review(Corpus(tmp_path)).get("a")
     assert (sent.state, sent.text, sent.by) == ("draft", "right words", "pipeline")
@@ -218,11 +222,27 @@ def test_the_worst_accepted_clip_goes_back_once_and_weighs_more_when_fixed(tmp_p
         corrected.Config(),
         Workspace(tmp_path, "k"),
     )
-    assert {each["id"]: each["weight"] for each in rows} == {"a": 2.0, "b": 1.0}
-    assert bubble(tmp_path, clips, config, corrected=rows)["sent_back"] == 1
+    assert {each["id"]: each["weight"] for each in rows} == {"a": 2.0, "b": 1.0, "d": 1.0}
+    assert bubble(tmp_path, clips, config, synthesize=said, corrected=rows)["sent_back"] == 1
     assert Review(Corpus(tmp_path)).get("a").state == "accepted"
     assert Review(Corpus(tmp_path)).get("b").state == "draft"
     assert Review(Corpus(tmp_path)).get("a").clip.weight == 2.0
+    assert Review(Corpus(tmp_path)).get("d").state == "accepted"
+
+
+def test_a_tuned_recogniser_that_hears_something_else_than_was_accepted_sends_it_back(tmp_path):
+    clips = [heard("a"), heard("b")]
+    bubble(tmp_path, clips, review.Config())
+    accept(tmp_path, "a", "It has 25 doors.")
+    accept(tmp_path, "b", "It has 25 doors.")
+    tuned = {"a": "it has twenty five doors", "b": "his cat was outdoors"}
+    rows = [
+        {"id": name, "disagreement": 0.9, "hypothesis": {"engine": "tuned/whisper", "text": text}}
+        for name, text in tuned.items()
+    ]
+    assert bubble(tmp_path, clips, review.Config(), rehear=rows)["sent_back"] == 1
+    assert Review(Corpus(tmp_path)).get("a").state == "accepted"
+    assert Review(Corpus(tmp_path)).get("b").state == "draft"
 
 
 def test_the_report_says_how_each_engine_did(tmp_path):
@@ -349,6 +369,7 @@ def test_lips_that_move_alike_are_alike_whosoever_they_are():
     eyes = [*align.RIGHT_EYE, *align.LEFT_EYE]
     one[:, eyes] = [[-40, 0], [-20, 0], [20, 0], [40, 0]]
     moves = random.normal(0, 3, (20, len(align.LIPS), 2))
+    moves -= moves.mean(1, keepdims=True)
     other = one * 2 + 7
     other[:, list(align.LIPS)] += random.random((len(align.LIPS), 2)) * 9  # another mouth
     other[:, list(align.LIPS)] += 2 * moves

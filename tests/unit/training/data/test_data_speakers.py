@@ -1,14 +1,21 @@
 """Speakers: clustering of an unknown number, turns, and the figures about them."""
 
+import wave
+
 import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
 import pytest
 
-from parley.errors import ConfigError
-from training.data import evaluate, speaker_encoder
+from parley.errors import BadRequest, ConfigError, EngineUnavailable
+from training.data import encoders, evaluate, sound, speaker_encoder
 from training.data.clustering import agglomerate, smooth
 from training.data.stages import speakers
 from training.data.stages.speakers import Voices
 from training.data.stages.speech import filled, window_starts
+from training.data.voices import Casting
+from training.data.workspace import Workspace
 
 
 def people(random, count, size=256):
@@ -93,10 +100,123 @@ def test_pauses_part_windows_into_stretches():
 
 
 def test_a_target_that_nobody_is_names_the_choice():
+    two = np.eye(2, dtype=np.float32)
     with pytest.raises(ConfigError, match="A, B"):
-        speakers._target(np.eye(2, dtype=np.float32), speakers.Config(target="Z"))
-    assert speakers._target(np.eye(2, dtype=np.float32), speakers.Config(target="B")) == 1
+        speakers.choose(two, "Z", None, "")
+    assert speakers.choose(two, "B", None, "") == 1
+    assert speakers.choose(two, "", None, "") == 0
     assert speakers.label(25) == "Z" and speakers.label(26) == "S26"
+
+
+def say(path, hz, seconds=3.0, rate=24_000):
+    """A buzz with harmonics: two of them are two voices to the encoder."""
+    t = np.arange(round(seconds * rate)) / rate
+    tone = sum(np.sin(2 * np.pi * hz * n * t) / n for n in range(1, 9)) * 3000
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(tone.astype("<i2").tobytes())
+
+
+def test_a_voice_picked_by_ear_is_the_target_whatever_its_label_becomes(tmp_path):
+    rows = []
+    for name, hz in (("low", 110), ("high", 330), ("low2", 110)):
+        audio = f"blobs/{name}.wav"
+        say(tmp_path / audio, hz)
+        item = {"id": name, "title": name, "audio": audio, "video": "", "scenes": [], "media_s": 3.0}
+        spans = window_starts(3.0, 0.4)
+        wav = sound.read(tmp_path / audio, 0, 3, 16_000)
+        np.savez(
+            tmp_path / "blobs" / f"{name}.npz",
+            embeddings=speaker_encoder.load().windows(wav, spans),
+            starts=spans,
+            ends=spans + 1.6,
+        )
+        rows.append({**item, "speech": [[0, 3]], "voices": f"blobs/{name}.npz", "encoder": ""})
+    config, work, casting = speakers.Config(same=0.9, sure=0.5), Workspace(tmp_path, "k"), Casting(tmp_path)
+
+    def targets(speech):
+        found = speakers.run({"speech": speech} | speakers.context(tmp_path, config), config, work)
+        return {row["id"]: (row["target"], row["turns"][0][2]) for row in found}
+
+    assert targets(rows) == {"low": ("A", "A"), "high": ("A", "B"), "low2": ("A", "A")}
+    found = casting.found()
+    assert [(each.label, each.recordings, len(each.pieces)) for each in found.voices] == [
+        ("A", 2, 2),
+        ("B", 1, 1),
+    ]
+    with pytest.raises(BadRequest, match="'C'"):
+        casting.pick("C", "ann")
+    assert casting.waiting() == ""
+    casting.pick("B", "ann")
+    assert casting.waiting() == "B"
+    assert targets(rows)["high"] == ("B", "B")
+    assert casting.waiting() == "" and casting.found().picked
+    # With the low voice gone the same voice has another label, and is the target still.
+    assert targets(rows[1:2]) == {"high": ("A", "A")}
+
+
+def network(path, mels, size):
+    """An ONNX graph of a hub model's kind: the loudest over time, projected."""
+    weights = np.random.default_rng(0).normal(size=(mels, size)).astype(np.float32)
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("ReduceMax", ["feats"], ["loud"], axes=[1], keepdims=0),
+            onnx.helper.make_node("MatMul", ["loud", "w"], ["embs"]),
+        ],
+        "speaker",
+        [onnx.helper.make_tensor_value_info("feats", onnx.TensorProto.FLOAT, ["b", "t", mels])],
+        [onnx.helper.make_tensor_value_info("embs", onnx.TensorProto.FLOAT, ["b", size])],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_hub_model_by_name_or_file_tells_voices_too(tmp_path, monkeypatch):
+    path = network(tmp_path / "voice.onnx", 80, 192)
+    asked = []
+
+    def download(repository, file):
+        asked.append((repository, file))
+        return str(path)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    audio = np.random.default_rng(1).normal(0, 0.1, 48_000).astype(np.float32)
+    by_name = encoders.load("someone/voices-lm/voice.onnx").windows(audio, np.array([0.0, 0.4, 1.4]))
+    assert asked == [("someone/voices-lm", "voice.onnx")]
+    assert by_name.shape == (3, 192)
+    np.testing.assert_allclose(np.linalg.norm(by_name, axis=1), 1, atol=1e-5)
+    by_file = encoders.load(str(path)).windows(audio, np.array([0.4]))
+    np.testing.assert_allclose(by_file[0], by_name[1], atol=1e-5)
+
+
+def test_a_speaker_model_that_cannot_be_had_says_what_to_do(tmp_path, monkeypatch):
+    def offline(repository, file):
+        raise OSError("no route to the hub")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    (tmp_path / "letter.onnx").write_text("not a graph")
+    for name, told in (
+        ("nobody/nothing", r"owner/repository/file\.onnx"),
+        ("nobody/nothing/voice.onnx", "copy its file here"),
+        (str(tmp_path / "letter.onnx"), "no ONNX model"),
+    ):
+        with pytest.raises(EngineUnavailable, match=told):
+            encoders.load(name)
+
+
+def test_filter_bank_energies_are_kaldis():
+    # Of a ramp and a tone, by kaldi-native-fbank 1.23 (Hamming, no dither, 80 filters).
+    t = np.arange(16_000) / 16_000
+    found = encoders.fbank((0.1 * np.sin(2 * np.pi * 440 * t) + 0.05 * t).astype(np.float32), 80)
+    assert found.shape == (98, 80)
+    np.testing.assert_allclose(
+        found[50, [0, 10, 13, 40, 79]], [8.414, 9.136, 21.184, 9.612, 8.987], atol=2e-3
+    )
 
 
 def test_windows_cover_a_stretch_to_its_end_and_short_ones_fill_up():

@@ -24,7 +24,8 @@ def corpus(spoken: Path, tmp_path: Path) -> Corpus:
     """A corpus of the test's own over the same recordings."""
     own = Corpus(tmp_path)
     own.clips_path.parent.mkdir()
-    own.clips_path.write_bytes((spoken / "review" / "clips.jsonl").read_bytes())
+    for name in ("clips.jsonl", "voices.json"):
+        (tmp_path / "review" / name).write_bytes((spoken / "review" / name).read_bytes())
     (tmp_path / "blobs").symlink_to(spoken / "blobs")
     return own
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from training.data.clips import Clip, Hypothesis
 from training.data.store import Corpus
+from training.data.voices import Casting, Found, Piece, Voice
 
 RATE_HZ = 16_000
 PAUSE_S = 0.8
@@ -41,7 +42,23 @@ def build(root: Path) -> Corpus:
     (root / "blobs").mkdir(parents=True)
     clips = [*_recording(root, "reading", "slt", READING), *_recording(root, "other", "rms", OTHER)]
     corpus.publish(clips)
+    Casting(root).publish(
+        Found(
+            voices=[_voice("A", "reading", clips), _voice("B", "other", clips)],
+            target="A",
+        )
+    )
     return corpus
+
+
+def _voice(label: str, name: str, clips: list[Clip]) -> Voice:
+    pieces = [
+        Piece(audio=clip.audio, title=clip.title, start_s=clip.start_s, end_s=clip.end_s)
+        for clip in clips
+        if clip.source == name
+    ]
+    seconds = sum(piece.end_s - piece.start_s for piece in pieces)
+    return Voice(label=label, seconds=seconds, recordings=1, pieces=pieces[:3])
 
 
 def _recording(

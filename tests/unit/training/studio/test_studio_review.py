@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from parley.errors import ConfigError
 from training.data.store import Corpus, Review
+from training.data.voices import Casting
 from training.studio.presence import FORGET_S, Presence
 from training.studio.server import listen
 
@@ -189,3 +190,28 @@ def test_only_this_machine_is_served() -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(ConfigError, match="another --port"):
         taken.listen()
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_voice_is_heard_and_picked_for_the_next_run(http: TestClient, corpus: Corpus) -> None:
+    voices = http.get(f"{API}/voices").json()
+    assert [(each["label"], each["target"], each["waiting"]) for each in voices] == [
+        ("A", True, False),
+        ("B", False, False),
+    ]
+    assert voices[1]["titles"] == ["A other"]
+    heard = http.get(f"{API}/voices/B/sound")
+    assert heard.headers["content-type"] == "audio/wav" and len(heard.content) > 100_000
+    picked = http.post(f"{API}/voices/pick", json={"label": "B", "by": "ann"}).json()
+    assert [each["waiting"] for each in picked] == [False, True]
+    assert Casting(corpus.root).picked.read_bytes() == heard.content
+    assert http.post(f"{API}/voices/pick", json={"label": "Z", "by": "ann"}).status_code == 400
+    assert http.get(f"{API}/voices/Z/sound").status_code == 400
+    for recording in (corpus.root / "blobs").resolve().glob("other.wav"):
+        recording.rename(recording.with_suffix(".gone"))
+        assert http.get(f"{API}/voices/B/sound").status_code == 404
+        recording.with_suffix(".gone").rename(recording)
+
+
+def test_a_corpus_in_which_nobody_has_looked_for_voices_has_none(http: TestClient, corpus: Corpus) -> None:
+    (corpus.root / "review" / "voices.json").unlink()
+    assert http.get(f"{API}/voices").json() == []

@@ -1,5 +1,5 @@
 import type {
-  Change, ClipView, Conflict, EditKind, HistoryEntry, Imported, Place, QueueView, Source, State, Submitted, Undone,
+  Change, ClipView, Conflict, EditKind, HistoryEntry, Imported, Place, QueueView, Source, State, Submitted, Undone, Voice,
 } from "./types";
 
 /** The server did not answer, or broke while it did: try again. */
@@ -70,6 +70,9 @@ export const api = {
   pronounced: async (word: string, phones: string) =>
     (await ask(`/pronunciation/sound${query({ word, phones })}`)).blob(),
   teach: (word: string, phones: string, by: string) => post<{ phones: string }>("/lexicon", { word, phones, by }),
+  voices: () => get<Voice[]>("/voices"),
+  voice: async (label: string) => (await ask(`/voices/${encodeURIComponent(label)}/sound`)).blob(),
+  pick: (label: string, by: string) => post<Voice[]>("/voices/pick", { label, by }),
   sources: () => get<Source[]>("/sources"),
   transcript: (source: string, filename: string, content: string, by: string) =>
     post<Imported>("/transcripts", { source, filename, content, by }),

@@ -17,6 +17,7 @@ export const KINDS: Record<string, string> = {
   restore: "Restored",
   fix_all: "Fixed everywhere",
   import: "From a transcript",
+  send_back: "Sent back by the pipeline",
 };
 
 /** 75.25 as 1:15.3; hours only if there are any. */

@@ -21,6 +21,7 @@ export const KEYS = {
   mine: ["Alt+Y", "Two changed one clip: keep your text"],
   theirs: ["Alt+T", "Two changed one clip: take the other's text"],
   transcript: ["Alt+I", "Import a transcript"],
+  voices: ["Alt+V", "Whose voice is wanted: pick it by ear"],
   keys: ["Alt+K", "This list"],
 } as const satisfies Record<string, readonly [key: string, what: string]>;
 
@@ -44,6 +45,7 @@ const BY_CODE: Record<string, Action> = {
   KeyY: "mine",
   KeyT: "theirs",
   KeyI: "transcript",
+  KeyV: "voices",
   KeyK: "keys",
 };
 

@@ -13,7 +13,7 @@ export const FILTERS = {
   "Left out": ["rejected", "wrong_speaker", "music"],
 } as const satisfies Record<string, readonly State[]>;
 export type Filter = keyof typeof FILTERS;
-export type Panel = "" | "history" | "everywhere" | "transcript" | "keys";
+export type Panel = "" | "history" | "everywhere" | "transcript" | "voices" | "keys";
 
 const AROUND_S = 1.5; // of the recording shown on each side of the clip
 const BINS = 900;
@@ -293,6 +293,7 @@ export class Review {
         if (this.clip) this.panel = action;
         return;
       case "transcript":
+      case "voices":
       case "keys":
         this.panel = action;
     }

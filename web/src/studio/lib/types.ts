@@ -102,6 +102,15 @@ export interface Source {
   untouched: number;
 }
 
+export interface Voice {
+  label: string;
+  seconds: number;
+  recordings: number;
+  titles: string[];
+  target: boolean;
+  waiting: boolean;
+}
+
 export interface Imported {
   seq: number | null;
   changed: number;
