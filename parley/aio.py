@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
@@ -77,6 +77,35 @@ def _close_after(
     if done.cancelled() or done.exception() is not None or isinstance(done.result(), _End):
         return  # the generator has ended by itself
     loop.run_in_executor(executor, context.run, close)
+
+
+async def with_signs_of_life(
+    items: AsyncGenerator[T, None], *, every_s: float, sign: Callable[[], T]
+) -> AsyncGenerator[T, None]:
+    """Yields what `items` yields, and `sign()` each time that it has yielded nothing for `every_s`.
+
+    Closing it closes `items`, a step in flight included.
+    """
+
+    async def step() -> T | _End:
+        return await anext(items, _END)
+
+    coming = asyncio.create_task(step())
+    try:
+        while True:
+            await asyncio.wait({coming}, timeout=every_s)
+            if not coming.done():
+                yield sign()
+                continue
+            item = coming.result()
+            if isinstance(item, _End):
+                return
+            yield item
+            coming = asyncio.create_task(step())
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await items.aclose()
 
 
 class Signal:

@@ -276,7 +276,7 @@ class Avatar:
                     case Problem(code, message) if not generation:
                         raise ParleyError(message, code=code)
                     case Problem():
-                        faceless = True  # of what can go wrong in a reply, only a lost face does not end it
+                        faceless = True  # what does not end a reply is a lost face, or an apology
                         await talk.played(generation, sum(map(len, audio)) // BYTES_PER_SAMPLE)
                     case TurnLatency():
                         latency = event.ms
@@ -319,7 +319,7 @@ class Avatar:
 
     def _llm(self) -> Handle:
         settings = self._settings("llm")
-        return _from("services.llm.worker", "Worker")(self._engine("llm", settings)).handle  # type: ignore[no-any-return]
+        return _from("services.llm.worker", "Worker")(self._engine("llm", settings), self._avatars_dir).handle  # type: ignore[no-any-return]
 
     def _tts(self, opened: AsyncExitStack) -> Handle:
         settings = self._settings("tts")

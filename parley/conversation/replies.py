@@ -164,7 +164,10 @@ class Replies:
                 self._stage_failed(reply, entry.track, piece.error)
         elif isinstance(piece, pb.TextPiece):
             reply.add_text(entry.seq, piece)
-            reply.mark("llm_first_clause", arrived_at)
+            if piece.text or piece.last:
+                reply.mark("llm_first_clause", arrived_at)
+            if piece.HasField("notice"):
+                self.outbox.put(Problem(piece.notice.code, piece.notice.message))
             if piece.text or piece.citations:
                 self.outbox.put(ReplyText(generation, piece.text, tuple(piece.citations)))
         elif isinstance(piece, pb.SpeechPiece):

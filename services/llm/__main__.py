@@ -26,7 +26,7 @@ async def _serve() -> None:
             servicer, server
         ),
         stage=Stage.LLM,
-        handle=Worker(engine).handle,
+        handle=Worker(engine, settings.avatars_dir).handle,
     )
     await run(service, settings)
 

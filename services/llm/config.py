@@ -17,7 +17,8 @@ class LlmSettings(ServiceSettings):
 
     url: str = Field(default="", description="vllm: base URL of an OpenAI-compatible server, ending in /v1.")
     model: str = Field(
-        default="", description="vllm: model to ask for; empty: the first that the server offers."
+        default="",
+        description="vllm: model to ask for, unless the avatar has an adapter; empty: the server's first.",
     )
     key: str = Field(default="", description="vllm: bearer token for the server.", repr=False)
     context_tokens: int = Field(

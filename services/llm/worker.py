@@ -4,28 +4,38 @@ import asyncio
 import logging
 import time
 from contextlib import aclosing
+from pathlib import Path
 
-from parley.chain.interface import Claim
+from parley.aio import with_signs_of_life
+from parley.avatars import load_avatar
+from parley.chain.interface import Claim, Stage
 from parley.engines import LlmEngine
-from parley.errors import StaleGeneration
+from parley.errors import ServiceUnavailable, StaleGeneration
 from parley.telemetry.metrics import observe_hop
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.replies import reply_pieces
 
 log = logging.getLogger(__name__)
 
+SIGN_OF_LIFE_S = 1.0
+"""A conversation takes a mind that is silent for two seconds for dead."""
+
 
 class Worker:
     """Works off turns, several at once; holds nothing between them."""
 
-    def __init__(self, engine: LlmEngine) -> None:
+    def __init__(self, engine: LlmEngine, avatars_dir: Path) -> None:
         """Args:
         engine: Who answers.
+        avatars_dir: Where the avatars are, each with its own words of apology.
         """
         self._engine = engine
+        self._avatars_dir = avatars_dir
 
     async def handle(self, claim: Claim) -> None:
         """Answers one turn. The model stops as soon as the generation is flushed or the claim lost.
+
+        When the model cannot be reached the avatar says so itself, and a notice tells why.
 
         Raises:
             StaleGeneration: The reply is not wanted any more.
@@ -55,12 +65,26 @@ class Worker:
             return
         if seq:
             log.info("continuing a reply", extra={"clauses": seq, "characters": len(spoken)})
-        async with aclosing(reply_pieces(self._engine, turn, spoken=spoken)) as pieces:
-            async for piece in pieces:
-                seq += 1
-                await claim.publish(seq, piece)
-                if seq == 1 and turn.created_unix_ms:
-                    observe_hop("llm_first_clause", max(0.0, time.time() - turn.created_unix_ms / 1000))
+        pieces = with_signs_of_life(
+            reply_pieces(self._engine, turn, spoken=spoken), every_s=SIGN_OF_LIFE_S, sign=pb.TextPiece
+        )
+        begun = bool(spoken)
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    seq += 1
+                    await claim.publish(seq, piece)
+                    if piece.text and not begun and turn.created_unix_ms:
+                        observe_hop("llm_first_clause", max(0.0, time.time() - turn.created_unix_ms / 1000))
+                    begun = begun or bool(piece.text)
+        except ServiceUnavailable as error:
+            await claim.publish(seq + 1, self._apology(turn, error, begun=begun))
+
+    def _apology(self, turn: pb.Turn, error: ServiceUnavailable, *, begun: bool) -> pb.TextPiece:
+        log.warning("the model cannot be reached", extra={"reason": str(error)})
+        text = load_avatar(self._avatars_dir, turn.avatar).mind.apology
+        notice = pb.StageError(stage=Stage.LLM.value, code=error.code, message=str(error))
+        return pb.TextPiece(text=f" {text}" if begun else text, last=True, notice=notice)
 
 
 async def _already_said(claim: Claim) -> tuple[int, str, bool]:

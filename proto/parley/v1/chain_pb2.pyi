@@ -97,18 +97,20 @@ class StageError(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class TextPiece(_message.Message):
-    __slots__ = ("text", "last", "citations", "error", "created_unix_ms")
+    __slots__ = ("text", "last", "citations", "error", "created_unix_ms", "notice")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
     text: str
     last: bool
     citations: _containers.RepeatedScalarFieldContainer[str]
     error: StageError
     created_unix_ms: int
-    def __init__(self, text: _Optional[str] = ..., last: _Optional[bool] = ..., citations: _Optional[_Iterable[str]] = ..., error: _Optional[_Union[StageError, _Mapping]] = ..., created_unix_ms: _Optional[int] = ...) -> None: ...
+    notice: StageError
+    def __init__(self, text: _Optional[str] = ..., last: _Optional[bool] = ..., citations: _Optional[_Iterable[str]] = ..., error: _Optional[_Union[StageError, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., notice: _Optional[_Union[StageError, _Mapping]] = ...) -> None: ...
 
 class Phone(_message.Message):
     __slots__ = ("symbol", "end_samples")

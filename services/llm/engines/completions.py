@@ -62,7 +62,7 @@ class Completions:
             self._client = None
 
     async def first_model(self) -> str:
-        """The first model that the server offers.
+        """The first model that the server offers and that is no adapter of another.
 
         Raises:
             ServiceUnavailable: It does not tell.
@@ -71,7 +71,8 @@ class Completions:
             async with asyncio.timeout(self._first_token_s):
                 answer = await self._http().get(f"{self._url}/models")
             answer.raise_for_status()
-            return str(answer.json()["data"][0]["id"])
+            models = answer.json()["data"]
+            return str(next((m for m in models if not m.get("parent")), models[0])["id"])
         except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError) as error:
             raise self._unavailable(f"does not say which models it has ({_reason(error)})") from error
 
@@ -176,8 +177,8 @@ class Completions:
     def _unavailable(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(
             f"The language model server at {self._url} {reason}.",
-            fix="Check that it runs and is not overloaded, and check PARLEY_LLM_URL, PARLEY_LLM_MODEL and "
-            "PARLEY_LLM_KEY.",
+            fix="Check that it runs and is not overloaded; check PARLEY_LLM_URL, PARLEY_LLM_MODEL and "
+            "PARLEY_LLM_KEY, and that the avatar's adapter is loaded.",
         )
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
 
-from parley.avatars import load_avatar
+from parley.avatars import Avatar, list_avatars, load_avatar
 from parley.engines import TextDelta
 from parley.errors import EngineUnavailable
 from proto.parley.v1 import chain_pb2 as pb
@@ -37,8 +37,12 @@ class VllmEngine:
 
     name = "vllm"
 
-    def __init__(self, settings: LlmSettings) -> None:
-        """Prepares the client; the server is first asked when someone speaks.
+    def __init__(self, settings: LlmSettings, embedder: Embedder | None = None) -> None:
+        """Prepares the client and reads the avatars' notes; the server is first asked when someone speaks.
+
+        Args:
+            settings: See `LlmSettings`.
+            embedder: For the notes; None: a new one.
 
         Raises:
             EngineUnavailable: No server is set.
@@ -58,8 +62,10 @@ class VllmEngine:
         )
         self.model = settings.model or "the server's first model"
         self._model = settings.model
-        self._embedder = Embedder()
+        self._embedder = embedder or Embedder()
         self._indexes = lru_cache(maxsize=64)(self._index)
+        for avatar in list_avatars(settings.avatars_dir):
+            self._indexes(avatar.name, _stamp(avatar))
 
     async def close(self) -> None:
         """Closes the connections to the server."""
@@ -72,13 +78,13 @@ class VllmEngine:
             UnknownAvatar: There is no such avatar.
             ServiceUnavailable: The server failed.
         """
-        if not self._model:
-            self._model = self.model = await self._server.first_model()
+        avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
+        model = avatar.mind.adapter or await self._base_model()
         matches = await asyncio.to_thread(self._matching_notes, turn)
         output = turn.max_output_tokens or self._settings.output_tokens
         body = {
-            "model": self._model,
-            "messages": await self._fitted(self._messages(turn, matches, spoken), output),
+            "model": model,
+            "messages": await self._fitted(model, self._messages(turn, matches, spoken), output),
             "max_tokens": output,
             "temperature": self._settings.temperature,
             "stream": True,
@@ -90,6 +96,11 @@ class VllmEngine:
             async for text in texts:
                 yield TextDelta(joint + text, citations=citations)
                 joint, citations = "", []
+
+    async def _base_model(self) -> str:
+        if not self._model:
+            self._model = self.model = await self._server.first_model()
+        return self._model
 
     def _messages(self, turn: pb.Turn, matches: Sequence[Match], spoken: str) -> Chat:
         avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
@@ -103,7 +114,7 @@ class VllmEngine:
             messages += [{"role": "assistant", "content": spoken}, {"role": "user", "content": _GO_ON}]
         return messages
 
-    async def _fitted(self, messages: Chat, output: int) -> Chat:
+    async def _fitted(self, model: str, messages: Chat, output: int) -> Chat:
         """Drops the oldest exchanges until prompt and reply fit into the model's context.
 
         The server is asked to count only when the estimate, which is never too low, says that it is tight.
@@ -113,7 +124,7 @@ class VllmEngine:
             room = (self._server.context_tokens or self._settings.context_tokens) - output
             if estimate_tokens([system, *history]) <= room:
                 break
-            if await self._server.count_tokens(self._model, [system, *history]) <= room:
+            if await self._server.count_tokens(model, [system, *history]) <= room:
                 break
             history = history[1:]
             while len(history) > 1 and history[0]["role"] == "assistant":
@@ -122,9 +133,8 @@ class VllmEngine:
 
     def _matching_notes(self, turn: pb.Turn) -> list[Match]:
         """The notes that the person's words are about; blocks for some milliseconds."""
-        folder = load_avatar(self._settings.avatars_dir, turn.avatar).folder
-        stamp = tuple((p, p.stat().st_mtime_ns) for p in sorted((folder / "notes").glob("*.md")))
-        index = self._indexes(turn.avatar, stamp)
+        avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
+        index = self._indexes(avatar.name, _stamp(avatar))
         if index is None:
             return []
         found = index.search(turn.history[-1].text, limit=_NOTES_GIVEN)
@@ -133,3 +143,8 @@ class VllmEngine:
     def _index(self, avatar: str, stamp: tuple[tuple[Path, int], ...]) -> NoteIndex | None:
         notes = [n for n in parse(load_avatar(self._settings.avatars_dir, avatar).notes) if not n.internal]
         return NoteIndex(notes, self._embedder) if notes else None
+
+
+def _stamp(avatar: Avatar) -> tuple[tuple[Path, int], ...]:
+    """Changes when a note is edited."""
+    return tuple((p, p.stat().st_mtime_ns) for p in sorted((avatar.folder / "notes").glob("*.md")))

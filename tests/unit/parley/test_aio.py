@@ -3,11 +3,11 @@
 import asyncio
 import contextvars
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
-from parley.aio import Signal, iterate_in_thread, wait_event
+from parley.aio import Signal, iterate_in_thread, wait_event, with_signs_of_life
 
 
 async def eventually(condition) -> None:
@@ -141,3 +141,41 @@ async def test_wait_event_is_bounded() -> None:
     assert not await wait_event(event, 0.001)
     event.set()
     assert await wait_event(event, 1)
+
+
+async def test_signs_of_life_fill_the_waiting_and_lose_no_item() -> None:
+    async def slow() -> AsyncGenerator[int, None]:
+        yield 1
+        await asyncio.sleep(0.1)
+        yield 2
+
+    found = [item async for item in with_signs_of_life(slow(), every_s=0.01, sign=lambda: 0)]
+    assert found[0] == 1 and found[-1] == 2
+    assert set(found[1:-1]) == {0}
+
+
+async def test_closing_while_waiting_for_an_item_closes_its_source() -> None:
+    closed = asyncio.Event()
+
+    async def stuck() -> AsyncGenerator[int, None]:
+        try:
+            await asyncio.sleep(60)
+            yield 1
+        finally:
+            closed.set()
+
+    items = with_signs_of_life(stuck(), every_s=0.01, sign=lambda: 0)
+    assert await anext(items) == 0
+    await items.aclose()
+    assert closed.is_set()
+
+
+async def test_a_failure_comes_through_the_signs_of_life() -> None:
+    async def failing() -> AsyncGenerator[int, None]:
+        yield 1
+        raise ValueError("broken")
+
+    items = with_signs_of_life(failing(), every_s=1, sign=lambda: 0)
+    assert await anext(items) == 1
+    with pytest.raises(ValueError, match="broken"):
+        await anext(items)

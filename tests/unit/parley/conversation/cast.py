@@ -127,6 +127,8 @@ class Workers:
         self.chain = chain
         self.clauses = ["I am Mira.", " I live in this machine.", " Ask me anything at all."]
         self.think_s = 0.05
+        self.lives_s = 0.0  # gives signs of life for so long before its first word
+        self.notice = ""
         self.turns: list[pb.Turn] = []
         self.dead: set[Stage] = set()
         self.errors: dict[Stage, str] = {}
@@ -160,11 +162,18 @@ class Workers:
         assert isinstance(turn, pb.Turn)
         self.turns.append(turn)
         clauses = [turn.verbatim] if turn.verbatim else self.clauses
-        for seq, clause in enumerate(clauses, 1):
+        signs = round(self.lives_s)
+        for seq in range(1, signs + 1):
+            await claim.publish(seq, pb.TextPiece())
+            await asyncio.sleep(1)
+        for seq, clause in enumerate(clauses, signs + 1):
             await asyncio.sleep(self.think_s)
             if Stage.LLM in self.dead:
                 return
-            await claim.publish(seq, pb.TextPiece(text=clause, last=seq == len(clauses)))
+            piece = pb.TextPiece(text=clause, last=seq == signs + len(clauses))
+            if self.notice and piece.last:
+                piece.notice.CopyFrom(pb.StageError(code="service_unavailable", message=self.notice))
+            await claim.publish(seq, piece)
             if turn.want_audio:
                 await claim.hand_on()
 

@@ -365,6 +365,28 @@ async def test_a_dead_mind_is_told_within_two_seconds() -> None:
 
 
 @virtual
+async def test_a_mind_without_its_model_apologises_aloud_and_the_reason_is_told() -> None:
+    async with play() as stage:
+        stage.workers.notice = "The model is away."
+        await stage.person.ask()
+        done = await stage.front.until(tell.ReplyDone)
+        assert (done.status, done.text) == (ReplyStatus.COMPLETED, "".join(stage.workers.clauses))
+        assert stage.front.all(tell.Problem) == [tell.Problem("service_unavailable", "The model is away.")]
+        assert stage.front.all(tell.ReplyAudio)
+
+
+@virtual
+async def test_a_mind_that_gives_signs_of_life_is_waited_for() -> None:
+    async with play() as stage:
+        stage.workers.lives_s = 5.0
+        await stage.person.ask()
+        done = await stage.front.until(tell.ReplyDone)
+        assert (done.status, done.text) == (ReplyStatus.COMPLETED, "".join(stage.workers.clauses))
+        (latency,) = stage.front.all(tell.TurnLatency)
+        assert latency.ms["llm_first_clause"] > 4000
+
+
+@virtual
 async def test_a_mind_that_dies_in_mid_sentence_is_told_when_the_voice_has_caught_up() -> None:
     async with play() as stage:
         stage.workers.think_s = 0.8

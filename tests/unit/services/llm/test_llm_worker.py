@@ -8,11 +8,13 @@ import pytest
 from parley.chain.interface import Claim, Entry, Stage, Track
 from parley.chain.memory import MemoryChain
 from parley.errors import BadRequest, StaleGeneration
+from parley.settings import REPOSITORY
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.engines.fake import FakeEngine
 from services.llm.replies import reply_pieces
 from services.llm.worker import Worker
 
+AVATARS = REPOSITORY / "avatars"
 SCRIPT = ["Oh yes, that is it. And here is a second sentence. And here is the third one."]
 CLAUSES = ["Oh yes,", " that is it.", " And here is a second sentence.", " And here is the third one."]
 
@@ -47,7 +49,7 @@ def said(entries: list[Entry]) -> list[str]:
 async def test_clauses_go_out_in_order_and_the_voice_is_asked_at_once() -> None:
     chain = await opened(turn())
     claim = await claim_of(chain)
-    await Worker(FakeEngine(SCRIPT)).handle(claim)
+    await Worker(FakeEngine(SCRIPT), AVATARS).handle(claim)
     entries = await claim.published()
     assert [entry.seq for entry in entries] == [1, 2, 3, 4]
     assert said(entries) == CLAUSES
@@ -62,7 +64,7 @@ async def test_a_greeting_is_said_word_for_word_and_no_model_is_asked() -> None:
     chain = await opened(turn(verbatim="Hello there, I'm Mira. Ask me about tea."))
     claim = await claim_of(chain)
     engine = FakeEngine(SCRIPT)
-    await Worker(engine).handle(claim)
+    await Worker(engine, AVATARS).handle(claim)
     assert "".join(said(await claim.published())) == "Hello there, I'm Mira. Ask me about tea."
     assert engine.words_made == 0
     await chain.close()
@@ -76,7 +78,7 @@ async def test_a_take_over_says_the_rest_and_nothing_twice(done: int) -> None:
         await claim.publish(seq, pb.TextPiece(text=CLAUSES[seq - 1], last=seq == 4))
     claim.taken_over = True
     engine = FakeEngine(SCRIPT)
-    await Worker(engine).handle(claim)
+    await Worker(engine, AVATARS).handle(claim)
     entries = await claim.published()
     assert said(entries) == CLAUSES
     assert [entry.seq for entry in entries] == [1, 2, 3, 4]
@@ -88,7 +90,7 @@ async def test_a_flush_stops_the_model() -> None:
     chain = await opened(turn())
     claim = await claim_of(chain)
     engine = FakeEngine(["A clause, " + "word " * 10_000], delay_s=0.001)
-    handling = asyncio.create_task(Worker(engine).handle(claim))
+    handling = asyncio.create_task(Worker(engine, AVATARS).handle(claim))
     async with asyncio.timeout(10):
         while not await claim.published():
             await asyncio.sleep(0)

@@ -1,113 +1,28 @@
 """The vllm engine against a real HTTP server on this machine."""
 
 import asyncio
-import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+import shutil
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from parley.errors import EngineUnavailable, ServiceUnavailable
+from parley.chain.interface import Claim, Stage
+from parley.chain.memory import MemoryChain
+from parley.errors import EngineUnavailable, ServiceUnavailable, StaleGeneration
 from parley.settings import REPOSITORY
 from proto.parley.v1 import chain_pb2 as pb
+from services.llm import worker
 from services.llm.config import LlmSettings
 from services.llm.engines import load
 from services.llm.engines.vllm import VllmEngine
+from services.llm.worker import Worker
+from tests.unit.services.llm.model_server import embedder, serving
 
-
-class Server:
-    """Speaks OpenAI's streaming shape. `script`: what each request gets, the last one for all later ones."""
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.script: list[Callable[[], Awaitable[Response]]] = []
-        self.aborted = asyncio.Event()
-        self.tokenize: dict[str, Any] | None = None
-        self.counted = 0
-        self.app = FastAPI()
-        self.app.post("/v1/chat/completions")(self.complete)
-        self.app.get("/v1/models")(self.models)
-        self.app.post("/tokenize")(self.count)
-
-    async def complete(self, request: Request) -> Response:
-        self.requests.append(await request.json())
-        self.headers.append(dict(request.headers))
-        return await self.script[min(len(self.requests), len(self.script)) - 1]()
-
-    async def models(self) -> dict[str, Any]:
-        return {"data": [{"id": "tiny"}]}
-
-    async def count(self, request: Request) -> Response:
-        self.counted += 1
-        if self.tokenize is None:
-            return JSONResponse({"detail": "Not Found"}, 404)
-        words = sum(len(m["content"].split()) for m in (await request.json())["messages"])
-        return JSONResponse({"count": words, **self.tokenize})
-
-    def says(
-        self, *texts: str, then: str = "done", pause_s: float = 0.0
-    ) -> Callable[[], Awaitable[Response]]:
-        async def events() -> AsyncIterator[str]:
-            try:
-                for text in texts:
-                    await asyncio.sleep(pause_s)
-                    yield _event({"choices": [{"delta": {"content": text}}]})
-                if then == "done":
-                    yield _event({"choices": [{"delta": {}, "finish_reason": "stop"}]}) + "data: [DONE]\n\n"
-                elif then == "hang":
-                    await asyncio.sleep(60)
-                elif then == "error":
-                    yield _event({"error": {"message": "out of memory"}})
-            except asyncio.CancelledError:
-                self.aborted.set()
-                raise
-
-        async def respond() -> Response:
-            return StreamingResponse(events(), media_type="text/event-stream")
-
-        return respond
-
-    def fails(self, status: int, **headers: str) -> Callable[[], Awaitable[Response]]:
-        async def respond() -> Response:
-            return JSONResponse({"error": {"message": "no"}}, status, headers)
-
-        return respond
-
-
-def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data)}\n\n"
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[tuple[Server, VllmEngine]]:
-    server = Server()
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    config = uvicorn.Config(
-        server.app, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1
-    )
-    uvicorn_server = uvicorn.Server(config)
-    running = asyncio.create_task(uvicorn_server.serve(sockets=[listening]))
-    options = {"url": f"http://127.0.0.1:{port}/v1", "model": "m", **settings}
-    engine = VllmEngine(LlmSettings(avatars_dir=REPOSITORY / "avatars", **options))
-    try:
-        async with asyncio.timeout(10):
-            while not uvicorn_server.started:
-                await asyncio.sleep(0.005)
-        yield server, engine
-    finally:
-        await engine.close()
-        uvicorn_server.should_exit = True
-        async with asyncio.timeout(10):
-            await running
-        listening.close()
+AVATARS = REPOSITORY / "avatars"
 
 
 def turn(*texts: str, **fields: Any) -> pb.Turn:
@@ -147,6 +62,28 @@ async def test_takes_the_servers_first_model_when_none_is_set() -> None:
         server.script = [server.says("Hi.")]
         await reply(engine, turn("hello"))
     assert server.requests[0]["model"] == engine.model == "tiny"
+
+
+async def test_the_base_model_is_taken_even_when_an_adapter_is_listed_first() -> None:
+    async with serving(model="") as (server, engine):
+        server.offered = [{"id": "mira-lora", "parent": "base"}, {"id": "base", "parent": None}]
+        server.script = [server.says("Hi.")]
+        await reply(engine, turn("hello"))
+    assert server.requests[0]["model"] == "base"
+
+
+async def test_an_avatars_adapter_is_asked_for_by_name_and_can_be_swapped_at_run_time(tmp_path: Path) -> None:
+    folder = tmp_path / "mira"
+    shutil.copytree(AVATARS / "mira", folder, ignore=shutil.ignore_patterns("face"))
+    manifest = folder / "avatar.yaml"
+    plain = manifest.read_text()
+    async with serving(avatars_dir=tmp_path) as (server, engine):
+        server.script = [server.says("Hi.")]
+        for number, adapter in enumerate(("mira-1", "mira-2", "")):
+            manifest.write_text(f"{plain}mind:\n  adapter: {adapter!r}\n")
+            os.utime(manifest, ns=(number, number))
+            await reply(engine, turn("hello"))
+    assert [request["model"] for request in server.requests] == ["mira-1", "mira-2", "m"]
 
 
 async def test_closing_the_iterator_aborts_the_request_at_the_server() -> None:
@@ -209,7 +146,7 @@ async def test_a_stall_between_tokens_is_an_error_in_time() -> None:
 
 
 async def test_nobody_there() -> None:
-    engine = VllmEngine(LlmSettings(url="http://127.0.0.1:9/v1", model="m", first_token_s=1.0))
+    engine = VllmEngine(LlmSettings(url="http://127.0.0.1:9/v1", model="m", first_token_s=1.0), embedder())
     with pytest.raises(ServiceUnavailable, match="PARLEY_LLM_URL"):
         await reply(engine, turn("hello"))
     await engine.close()
@@ -254,3 +191,72 @@ def test_no_server_set_names_the_fix() -> None:
         load("vllm", LlmSettings())
     with pytest.raises(EngineUnavailable, match="notes, vllm, fake"):
         load("nonesuch", LlmSettings())
+
+
+@asynccontextmanager
+async def claimed(work: pb.Turn) -> AsyncIterator[tuple[MemoryChain, Claim]]:
+    chain = MemoryChain()
+    await chain.start()
+    await chain.open_session("s")
+    work.trace.CopyFrom(pb.Trace(session="s", generation=1, turn="resp_1"))
+    await chain.submit(work)
+    async with asyncio.timeout(5), aclosing(chain.claims(Stage.LLM, consumer="w", capacity=1)) as claims:  # type: ignore[type-var]
+        claim = await anext(claims)
+    yield chain, claim
+    await chain.close()
+
+
+async def texts(claim: Claim) -> list[pb.TextPiece]:
+    """What was published, without signs of life."""
+    pieces = [entry.piece for entry in await claim.published() if isinstance(entry.piece, pb.TextPiece)]
+    return [piece for piece in pieces if piece.text or piece.last]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_flush_aborts_the_request_at_the_server(begun: bool) -> None:
+    async with serving() as (server, engine), claimed(turn("hello")) as (chain, claim):
+        server.script = [server.says(*(["Well, yes. "] if begun else []), then="hang")]
+        handling = asyncio.create_task(Worker(engine, AVATARS).handle(claim))
+        async with asyncio.timeout(10):
+            while not (server.requests and (await claim.published() or not begun)):
+                await asyncio.sleep(0.005)
+        assert not server.aborted.is_set()
+        await chain.flush("s", 2)
+        async with asyncio.timeout(5):
+            with pytest.raises(StaleGeneration):
+                await handling
+            await server.aborted.wait()
+
+
+async def test_a_server_that_is_down_is_apologised_for_aloud_and_told_in_words() -> None:
+    engine = VllmEngine(LlmSettings(url="http://127.0.0.1:9/v1", model="m", avatars_dir=AVATARS), embedder())
+    async with claimed(turn("hello")) as (_, claim):
+        await Worker(engine, AVATARS).handle(claim)
+        (piece,) = await texts(claim)
+    assert piece.text.startswith("I'm sorry") and piece.last
+    assert piece.notice.code == "service_unavailable" and "PARLEY_LLM_URL" in piece.notice.message
+    await engine.close()
+
+
+async def test_a_server_that_breaks_off_is_apologised_for_after_what_was_said() -> None:
+    async with serving() as (server, engine), claimed(turn("hello")) as (_, claim):
+        server.script = [server.says("Well, yes. It stands abo", then="cut")]
+        await Worker(engine, AVATARS).handle(claim)
+        said = await texts(claim)
+    assert said[0].text == "Well, yes." and not said[0].HasField("notice")
+    assert said[-1].text.startswith(" I'm sorry") and said[-1].last
+    assert "in the middle" in said[-1].notice.message
+
+
+async def test_a_server_that_thinks_long_is_waited_for_with_signs_of_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker, "SIGN_OF_LIFE_S", 0.02)
+    async with serving() as (server, engine), claimed(turn("hello")) as (_, claim):
+        server.script = [server.says("Well, yes.", pause_s=0.2)]
+        await Worker(engine, AVATARS).handle(claim)
+        (said,) = await texts(claim)
+        pieces = await claim.published()
+    assert (said.text, said.last) == ("Well, yes.", True)
+    assert [entry.seq for entry in pieces] == list(range(1, len(pieces) + 1))
+    assert len(pieces) >= 3 and pieces[-1].piece == said
