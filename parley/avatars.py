@@ -43,13 +43,6 @@ class Mind(_Strict):
     apology: str = "I'm sorry, I can't think straight at the moment. Please ask me again in a little while."
 
 
-class Mind(_Strict):
-    """How words are found. `adapter`: a LoRA adapter, as the `vllm` engine's server names it."""
-
-    adapter: str = ""
-    apology: str = "I'm sorry, I can't think straight at the moment. Please ask me again in a little while."
-
-
 class Avatar(_Strict):
     """What `avatar.yaml` says.
 
@@ -62,7 +55,6 @@ class Avatar(_Strict):
         voice: See `Voice`.
         face: See `Face`.
         mind: See `Mind`; its apology is said when the mind cannot be reached.
-        mind: See `Mind`; its apology is said when the mind cannot be reached.
         lexicon: Words that ears and voice must know, with ARPAbet pronunciations ("" = by rule).
         folder: Where the avatar lives. `persona.md` (system prompt) and `notes/*.md` are in it.
     """
@@ -74,7 +66,6 @@ class Avatar(_Strict):
     greeting: str = ""
     voice: Voice
     face: Face = Face()
-    mind: Mind = Mind()
     mind: Mind = Mind()
     lexicon: dict[str, str] = Field(default_factory=dict)
     folder: Path = Path()
@@ -106,11 +97,6 @@ def load_avatar(avatars_dir: Path, name: str) -> Avatar:
     if not NAME.fullmatch(name) or not path.is_file():
         known = ", ".join(sorted(p.parent.name for p in avatars_dir.glob("*/avatar.yaml"))) or "none"
         raise UnknownAvatar(f"There is no avatar named {name!r}.", fix=f"Choose one of: {known}.")
-    return _read(path, name, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _read(path: Path, name: str, _changed_ns: int) -> Avatar:
     return _read(path, name, path.stat().st_mtime_ns)
 
 
