@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from training.data import demo_bad, demo_material, prove, sound
-from training.data.stages import fetch, filter
+from training.data.stages import fetch, filter, pages
 from training.data.workspace import Rejected, StorageStopped, Workspace
 from training.ledger import entries
 from training.pool import StageRun
@@ -47,10 +47,10 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def filtered(corpus: Path, folder: Path, config: filter.Config) -> dict[str, tuple[str, str]]:
     sources = [fetch_source(folder)]
-    stages = [StageRun(fetch, fetch.Config()), StageRun(filter, config)]
+    stages = [StageRun(pages, pages.Config()), StageRun(fetch, fetch.Config()), StageRun(filter, config)]
     runner = Runner(corpus, stages, lambda: fetch.items(sources))
     runner.run()
-    names = {stages[1].key(row): Path(row["file"]).name for row in runner.rows("fetch")}
+    names = {stages[2].key(row): Path(row["file"]).name for row in runner.rows("fetch")}
     return {names[e["key"]]: (e["status"], e["reason"].partition(":")[0]) for e in entries(corpus, "filter")}
 
 

@@ -12,6 +12,7 @@ from training.data.stages import (
     fetch,
     filter,
     handover,
+    pages,
     rehear,
     review,
     speakers,
@@ -21,6 +22,7 @@ from training.data.stages import (
 )
 
 STAGES: tuple[ModuleType, ...] = (
+    pages,
     fetch,
     filter,
     speech,

@@ -1,4 +1,4 @@
-"""Stage 1, fetch: recordings from folders of this machine, and from pages by yt-dlp.
+"""Stage 1, fetch: recordings from folders of this machine, and from pages by yt-dlp (`pages` found them).
 
 Each row names the recording's checksum (its id from here on), origin, licence and consent.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from training.data.subject import Source
 
 NAME = "fetch"
-VERSION = 1
-AFTER: tuple[str, ...] = ()
+VERSION = 2
+AFTER = ("pages",)
 
 MEDIA = frozenset(".mp4 .mkv .webm .mov .avi .m4v .ts .wav .mp3 .flac .ogg .opus .m4a .mka .aac".split())
 
@@ -36,7 +36,6 @@ class Config(BaseModel):
         rate_limit_kb: download speed, KB/s; 0: no limit.
         cookies: cookies file, for pages behind a login.
         retries: of one download.
-        max_downloads: of one page or playlist; 0: all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,7 +44,6 @@ class Config(BaseModel):
     rate_limit_kb: int = Field(0, ge=0)
     cookies: str = ""
     retries: int = Field(5, ge=0)
-    max_downloads: int = Field(0, ge=0)
 
 
 def items(sources: list[Source]) -> Iterator[Row]:
@@ -103,7 +101,7 @@ def _row(path: Path, name: str, url: str, title: str, item: Row, about: dict[str
 
 
 def _download(item: Row, config: Config, work: Workspace) -> Iterator[Row]:
-    """Downloads what a page holds. A killed download goes on where it was; finished ones are not repeated."""
+    """Downloads a recording. A killed download goes on where it was; a finished one is not repeated."""
     import yt_dlp
 
     folder = work.root / "downloads" / work.key
@@ -120,7 +118,7 @@ def _download(item: Row, config: Config, work: Workspace) -> Iterator[Row]:
             "noprogress": True,
             "ratelimit": config.rate_limit_kb * 1024 or None,
             "cookiefile": config.cookies or None,
-            "playlistend": config.max_downloads or None,
+            "playlist_items": str(item["place"]) if "place" in item else None,
         }
         with yt_dlp.YoutubeDL(options) as downloader:
             try:

@@ -1,5 +1,7 @@
 """Cutting, forced timing, corrections, splits, bubble-up: what the later stages decide."""
 
+import wave
+
 import numpy as np
 import pytest
 
@@ -30,11 +32,26 @@ def row(turns, target="A", total=100.0):
 
 def test_clips_are_joined_over_pauses_and_keep_within_their_limits(tmp_path):
     turns = [[1.0, 3.0, "A"], [3.5, 6.0, "A"], [6.4, 12.0, "A"], [20.0, 22.0, "A"], [30.0, 61.0, "A"]]
+    hum = np.full(70 * 16_000, 3000, "<i2")
+    for at_s in (40.9, 50.2):  # between words, though the voice detector saw no pause
+        hum[round((at_s - 0.05) * 16_000) : round((at_s + 0.05) * 16_000)] = 10
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(hum.tobytes())
     clips = cut.run(row(turns), CUT, Workspace(tmp_path, "k"))
     times = [(clip["start_s"], clip["end_s"]) for clip in clips]
     assert times[0] == (0.85, 12.15)
     assert len(times) == 4 and all(3 <= end - start <= 15.3 for start, end in times)
     assert times[1][0] == 29.85 and times[-1][1] == 61.15
+    assert times[1][1] == pytest.approx(40.9, abs=0.03) and times[2][1] == pytest.approx(50.2, abs=0.03)
+
+
+def test_a_stretch_without_any_pause_is_cut_within_the_limit_wherever_it_is_quietest():
+    for quiet in (min, max):
+        found = list(cut.parts(0.0, 44.0, 15.0, quiet))
+        assert found[0][0] == 0 and found[-1][1] == 44 and len(found) == 3
+        assert all(a < b <= a + 15 for a, b in found)
+        assert [b for _, b in found[:-1]] == [a for a, _ in found[1:]]
 
 
 def test_a_clip_never_holds_another_speaker(tmp_path):
