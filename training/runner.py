@@ -174,7 +174,7 @@ class Runner:
 
     def _pending(self, stage: StageRun, mine: set[bytes]) -> Iterator[tuple[str, Row]]:
         left = set(mine)
-        for item in self._items(stage):
+        for item in self.items(stage):
             key = stage.key(item)
             raw = bytes.fromhex(key)
             if raw in left:
@@ -183,8 +183,8 @@ class Runner:
                 if not left:
                     return
 
-    def _items(self, stage: StageRun) -> Iterator[Row]:
-        """The stage's items, streamed from the ledgers before it."""
+    def items(self, stage: StageRun) -> Iterator[Row]:
+        """A stage's items, streamed from the ledgers before it; `run` or `survey` must have passed these."""
         if not stage.after:
             yield from self._inputs()
         elif stage.gathers:
@@ -201,7 +201,7 @@ class Runner:
         # A gathering stage also writes files of its own (hand-over, queue): of its lines only the latest says
         # what these hold, so that settings that were changed and changed back are work again.
         latest = _latest(self.root, stage.name) if stage.gathers else None
-        for item in self._items(stage):
+        for item in self.items(stage):
             key = bytes.fromhex(stage.key(item))
             if key in survey.live:
                 continue

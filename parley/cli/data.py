@@ -111,6 +111,18 @@ def status(
         _show(subject)
 
 
+@app.command()
+def rejected(config: Config) -> None:
+    """Every recording and clip that was turned down or failed, and why."""
+    subject = load_subject(config)
+    table = Table(title=subject.name)
+    for column in ("stage", "which", "ended", "why"):
+        table.add_column(column, overflow="fold")
+    for each in statuses.unfit(runner_of(subject)):
+        table.add_row(each.stage, each.name, each.status, each.reason)
+    Console().print(table)
+
+
 @app.command("demo-material")
 def demo_material(
     folder: Annotated[Path, typer.Argument(help="Where to.")] = Path("data/demo-material"),

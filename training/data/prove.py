@@ -42,17 +42,17 @@ from training.runner import Runner
 
 def result(root: Path, stages: tuple[ModuleType, ...] = STAGES) -> tuple[str, dict[str, int]]:
     """A corpus' result, whatever the order of work: a checksum over rows and blobs, and lines per stage."""
-    digest, lines = hashlib.sha256(), {}
+    digest, counts = hashlib.sha256(), {}
     for stage in stages:
         found = _ends(root, stage.NAME)
-        lines[str(stage.NAME)] = len(found)
+        counts[str(stage.NAME)] = len(found)
         digest.update(json.dumps(found).encode())
     for path in sorted((root / "blobs").rglob("*")) + sorted((root / "handover").glob("*")):
         if path.is_file():
             digest.update(
                 f"{path.relative_to(root)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
             )
-    return digest.hexdigest(), lines
+    return digest.hexdigest(), counts
 
 
 def differing(one: Path, two: Path, stages: tuple[ModuleType, ...] = STAGES) -> list[str]:
@@ -60,7 +60,8 @@ def differing(one: Path, two: Path, stages: tuple[ModuleType, ...] = STAGES) -> 
     return [str(stage.NAME) for stage in stages if _ends(one, stage.NAME) != _ends(two, stage.NAME)]
 
 
-def _lines(root: Path) -> int:
+def lines(root: Path) -> int:
+    """How many lines the ledgers of all stages have."""
     return sum(1 for stage in STAGES for _ in entries(root, stage.NAME))
 
 
@@ -85,9 +86,9 @@ def repeated(root: Path, stages: tuple[ModuleType, ...] = STAGES) -> int:
 def kill(config: Path, kills: int, seed: int) -> dict[str, Any]:
     """See the module."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        whole, broken = (_copy(config, Path(folder), name) for name in ("whole", "broken"))
+        whole, broken = (copy(config, Path(folder), name) for name in ("whole", "broken"))
         began = time.monotonic()
-        if _start(whole).wait():
+        if start(whole).wait():
             raise SystemExit("the undisturbed run failed")
         took = time.monotonic() - began
         total = sum(result(Path(folder) / "whole")[1].values())
@@ -96,21 +97,21 @@ def kill(config: Path, kills: int, seed: int) -> dict[str, Any]:
         # By lines, not by time: so kills also fall into the slow stages, wherever these are.
         for part in range(kills):
             moment = dice.randrange(max(1, part * total // kills), (part + 1) * total // kills)
-            process = _start(broken)
-            while process.poll() is None and _lines(Path(folder) / "broken") < moment:
+            process = start(broken)
+            while process.poll() is None and lines(Path(folder) / "broken") < moment:
                 time.sleep(0.05)
             time.sleep(dice.uniform(0.0, 0.3))
             process.send_signal(signal.SIGKILL)
             if process.wait() != -signal.SIGKILL:
                 raise SystemExit("a run was over before it could be killed: take another seed")
-            done.append({"lines": _lines(Path(folder) / "broken"), "in": _last(Path(folder) / "broken")})
-        if _start(broken).wait():
+            done.append({"lines": lines(Path(folder) / "broken"), "in": _last(Path(folder) / "broken")})
+        if start(broken).wait():
             raise SystemExit("the last run failed")
-        (one, lines), (two, again) = result(Path(folder) / "whole"), result(Path(folder) / "broken")
+        (one, wanted), (two, again) = result(Path(folder) / "whole"), result(Path(folder) / "broken")
         return {
             "undisturbed_s": round(took, 1),
             "kills": done,
-            "lines": lines,
+            "lines": wanted,
             "lines_after_kills": again,
             "items_done_twice": repeated(Path(folder) / "broken"),
             "same_result": one == two,
@@ -175,7 +176,8 @@ def _items(rows: int) -> Iterator[Row]:
         }
 
 
-def _copy(config: Path, folder: Path, name: str) -> Path:
+def copy(config: Path, folder: Path, name: str) -> Path:
+    """The subject with another corpus, `folder`/`name`: its file."""
     subject = yaml.safe_load(config.read_text())
     subject["corpus"] = str(folder / name)
     path = folder / f"{name}.yaml"
@@ -183,10 +185,10 @@ def _copy(config: Path, folder: Path, name: str) -> Path:
     return path
 
 
-def _start(config: Path) -> subprocess.Popen[bytes]:
-    code = "from parley.cli.data import app; app()"
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen([sys.executable, "-c", code, "run", str(config)], stdout=quiet, stderr=quiet)
+def start(config: Path, *options: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Begins `parley data run`."""
+    command = [sys.executable, "-m", "parley.cli.main", "data", "run", str(config), *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from training.ledger import entries
+from training.ledger import Row, entries
 from training.runner import Runner
 
 
@@ -53,6 +53,46 @@ def collect(runner: Runner) -> list[StageStatus]:
     return [
         _count(runner, name, survey.live, len(survey.pending)) for name, survey in runner.survey().items()
     ]
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """An item that ended without rows.
+
+    Attributes:
+        stage: which turned it down or could not do it.
+        name: the recording's file, page or title, and for clips where it begins.
+        status: `rejected` or `failed`.
+        reason: with its figures.
+    """
+
+    stage: str
+    name: str
+    status: str
+    reason: str
+
+
+def unfit(runner: Runner) -> list[Unfit]:
+    """Every item that was turned down or failed, by stage and name."""
+    runner.survey()
+    found = []
+    for stage in runner.stages:
+        last = {entry["key"]: entry for entry in entries(runner.root, stage.name)}
+        for item in runner.items(stage):
+            entry = last.get(stage.key(item))
+            if entry is not None and entry["status"] != "done":
+                found.append(Unfit(stage.name, _name(item), entry["status"], entry["reason"]))
+    return found
+
+
+def _name(item: Row) -> str:
+    path = item.get("path") or item.get("file")
+    name = (
+        str(path).rpartition("/")[2]
+        if path
+        else str(item.get("title") or item.get("url") or item.get("id", ""))
+    )
+    return f"{name} {item['start_s']:.1f} s" if "start_s" in item else name
 
 
 def _count(runner: Runner, stage: str, live: set[bytes], pending: int) -> StageStatus:

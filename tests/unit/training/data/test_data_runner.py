@@ -93,6 +93,10 @@ def test_failures_are_rows_with_reasons_and_retried_only_when_asked(tmp_path):
     assert (found.done, found.rejected, found.failed, found.pending) == (2, 1, 1, 0)
     assert found.reasons == {"odd": 1, "ValueError": 1}
     assert found.media_s == 8.0
+    assert status.unfit(Runner(tmp_path, stages, numbers(4))) == [
+        status.Unfit("double", "1", "rejected", "odd: it is 1"),
+        status.Unfit("double", "2", "failed", "ValueError: two is too much"),
+    ]
     broken = False
     Runner(tmp_path, stages, numbers(4)).run()
     assert status.collect(Runner(tmp_path, stages, numbers(4)))[0].failed == 1
