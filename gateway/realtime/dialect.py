@@ -196,9 +196,8 @@ class Dialect:
                 yield from self._partial(what, face)
             case happened.ReplyStarted():
                 yield from self._reply_started(what, face)
-            case happened.ReplyText(generation, text):
-                if self.response and self.response.generation == generation:
-                    yield _text(self.response.more_text(text))
+            case happened.ReplyText():
+                yield from self._words(what, face)
             case happened.ReplyDone():
                 yield from map(_text, self._reply_done(what))
             case happened.Paused(generation) | happened.Resumed(generation) | happened.Flushed(generation):
@@ -314,6 +313,16 @@ class Dialect:
                 generation=what.generation,
             )
             yield Lane.TEXT, text_message(started, opens=what.generation)
+
+    def _words(self, what: happened.ReplyText, face: bool) -> Iterator[Out]:
+        response = self.response
+        if response is None or response.generation != what.generation:
+            return
+        yield _text(response.more_text(what.text))
+        if face and what.citations:
+            cited = list(what.citations)
+            told = {"item_id": response.item.id, "generation": what.generation, "citations": cited}
+            yield _text(event("avatar.citations", **told))
 
     def _reply_done(self, what: happened.ReplyDone) -> Iterator[dict[str, Any]]:
         response = self.response

@@ -1,13 +1,15 @@
-"""Measures the `notes` engine on the question sets in `eval/`; prints JSON.
+"""Measures retrieval and the `notes` engine on the question sets in `eval/`; prints JSON.
 
     python -m services.llm.evaluate            how often it is right, wrong, or rightly silent
     python -m services.llm.evaluate --wrong    the development questions that went wrong, too
     python -m services.llm.evaluate --fit      how mistakes and silences trade on the development set
 
 Notes and thresholds were worked out with the development set (`questions.yaml`), so only the figures of the
-held-out set (`held_out.yaml`) say how well it does with new questions. Both in two spellings: `asked` as
-typed, `heard` as a speech recogniser returned it. `false_answers`: the share of unanswerable questions that
-got an answer all the same. `wrong_answers`: the share of answerable ones that got another note than the
+held-out set (`held_out.yaml`) say how well it does with new questions, and those of `details.yaml` how it
+does with questions whose answer stands deep in a note. All in two spellings where there are two: `asked` as
+typed, `heard` as a speech recogniser returned it. `found_in_three`: the share of answerable questions whose
+note is among the three that a language model is given. `false_answers`: the share of unanswerable questions
+that got an answer all the same. `wrong_answers`: the share of answerable ones that got another note than the
 right one (a question back, or an honest "I don't know", is not wrong).
 """
 
@@ -28,7 +30,7 @@ from services.llm.engines.notes import NotesEngine
 from services.llm.notes import dialogue
 
 SETS = Path(__file__).resolve().parent / "eval"
-DEVELOPMENT, HELD_OUT = SETS / "questions.yaml", SETS / "held_out.yaml"
+DEVELOPMENT, HELD_OUT, DETAILS = SETS / "questions.yaml", SETS / "held_out.yaml", SETS / "details.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the engine did with a question. `answered`: the note it told; empty if it told none."""
+    """What the engine did with a question.
+
+    Attributes:
+        question: The question.
+        answered: The note that it told; empty if it told none.
+        kind: See `services.llm.notes.dialogue.Answer`.
+        milliseconds: Until the answer was there; its first clause leaves at once.
+        found: Its note is among the three best.
+    """
 
     question: Question
     answered: str
     kind: str
     milliseconds: float
+    found: bool
 
     @property
     def right(self) -> bool:
@@ -79,7 +90,8 @@ def run(engine: NotesEngine, questions: Iterable[Question]) -> list[Outcome]:
         answer = engine.answer(turn)
         spent = (time.perf_counter() - start) * 1000
         told = answer.note if answer.kind in {"note", "skill"} else ""
-        outcomes.append(Outcome(question, told, answer.kind, spent))
+        three = {match.note.id for match in engine.matches(turn, limit=3)}
+        outcomes.append(Outcome(question, told, answer.kind, spent, bool(three & question.notes)))
     return outcomes
 
 
@@ -96,6 +108,7 @@ def figures(outcomes: list[Outcome]) -> dict[str, float]:
         "unanswerable": len(cannot),
         "accuracy": share([o for o in outcomes if o.right], outcomes),
         "answered_rightly": share([o for o in can if o.right], can),
+        "found_in_three": share([o for o in can if o.found], can),
         "asked_back": share([o for o in can if o.kind == "clarify"], can),
         "wrong_answers": share([o for o in can if o.answered and not o.right], can),
         "false_answers": share([o for o in cannot if not o.right], cannot),
@@ -105,13 +118,11 @@ def figures(outcomes: list[Outcome]) -> dict[str, float]:
 def report(sets: dict[str, list[Outcome]]) -> dict[str, Any]:
     """All figures of the sets, by name."""
     times = sorted(o.milliseconds for outcomes in sets.values() for o in outcomes)
-    shares = {
-        name: {
-            "asked": figures([o for o in outcomes if not o.question.heard]),
-            "heard": figures([o for o in outcomes if o.question.heard]),
-        }
-        for name, outcomes in sets.items()
-    }
+    shares: dict[str, dict[str, Any]] = {name: {} for name in sets}
+    for name, outcomes in sets.items():
+        for spelling, heard in (("asked", False), ("heard", True)):
+            if part := [o for o in outcomes if o.question.heard is heard]:
+                shares[name][spelling] = figures(part)
     latency = {"median": round(statistics.median(times), 2), "p95": round(times[int(len(times) * 0.95)], 2)}
     return {**shares, "latency_ms": latency}
 
@@ -148,7 +159,11 @@ def main() -> None:
         print(json.dumps(fit(engine, load_questions(DEVELOPMENT)), indent=2))
         return
     development = run(engine, load_questions(DEVELOPMENT))
-    result = report({"development": development, "held_out": run(engine, load_questions(HELD_OUT))})
+    others = {
+        name: run(engine, load_questions(path))
+        for name, path in (("held_out", HELD_OUT), ("details", DETAILS))
+    }
+    result = report({"development": development, **others})
     if options.wrong:
         result["wrong"] = [
             f"{o.question.avatar}: {o.question.text!r} -> {o.answered or o.kind}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 import grpc
 import grpc.aio
@@ -15,6 +16,12 @@ from proto.parley.v1 import info_pb2, llm_pb2_grpc
 from services.llm.engines.fake import FakeEngine
 from services.llm.engines.notes import NotesEngine
 from services.llm.servicer import LlmServicer
+
+
+@lru_cache(maxsize=1)
+def notes() -> NotesEngine:
+    """One for all tests."""
+    return NotesEngine(REPOSITORY / "avatars")
 
 
 class Running:
@@ -48,7 +55,7 @@ async def collect(stream: AsyncIterator[pb.TextPiece]) -> list[pb.TextPiece]:
 
 
 async def test_an_answer_comes_clause_by_clause_with_its_source() -> None:
-    async with Running(NotesEngine(REPOSITORY / "avatars")) as stub:
+    async with Running(notes()) as stub:
         pieces = await collect(stub.Generate(turn("what is the north star")))
     assert len(pieces) >= 2
     assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
@@ -66,7 +73,7 @@ async def test_an_answer_comes_clause_by_clause_with_its_source() -> None:
     ],
 )
 async def test_what_cannot_be_answered_is_refused(work: pb.Turn, status: grpc.StatusCode, code: str) -> None:
-    async with Running(NotesEngine(REPOSITORY / "avatars")) as stub:
+    async with Running(notes()) as stub:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await collect(stub.Generate(work))
     assert failed.value.code() is status

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ServerEvent } from "../src/lib/protocol";
-import { reduceCaptions, visibleText, type Entry, type LocalEvent } from "../src/lib/talk/captions";
+import { reduceCaptions, sources, visibleText, type Entry, type LocalEvent } from "../src/lib/talk/captions";
 
 const after = (...events: (ServerEvent | LocalEvent)[]): readonly Entry[] =>
   events.reduce<readonly Entry[]>((entries, event) => reduceCaptions(entries, event), []);
@@ -112,4 +112,19 @@ it("returns what it was given when an event changes nothing", () => {
   const entries = after(...reply);
   expect(reduceCaptions(entries, { type: "session.updated", session: {} })).toBe(entries);
   expect(reduceCaptions(entries, { type: "flushed", generation: 1 })).toBe(entries);
+});
+
+describe("what a reply rests on", () => {
+  const cited = (...citations: string[]): ServerEvent => ({
+    type: "avatar.citations", item_id: "a", generation: 1, citations,
+  });
+
+  it("is told once each, in words", () => {
+    const [entry] = after(...reply, cited("night_sky/the-north-star"), cited("tea/earl-grey", "night_sky/the-north-star"));
+    expect(sources(entry!)).toEqual(["night sky: the north star", "tea: earl grey"]);
+  });
+
+  it("leaves out manners", () => {
+    expect(sources(after(...reply, cited("common/thank-you"))[0]!)).toEqual([]);
+  });
 });

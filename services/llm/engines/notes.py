@@ -11,7 +11,7 @@ from parley.engines import TextDelta
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.notes.dialogue import Answer, Dialogue
 from services.llm.notes.embedder import Embedder
-from services.llm.notes.index import NoteIndex
+from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import Note, parse, parse_file
 from services.llm.replies import rest_after
 
@@ -28,15 +28,19 @@ class NotesEngine:
     name = "notes"
     model = "MiniLM-L6 retrieval over the avatar's notes"
 
-    def __init__(self, avatars_dir: Path) -> None:
+    def __init__(self, avatars_dir: Path, embedder: Embedder | None = None) -> None:
         """Loads the embedder and every installed avatar's notes; later ones are read when first talked to.
+
+        Args:
+            avatars_dir: Where the avatars are.
+            embedder: For the notes; None: a new one.
 
         Raises:
             EngineUnavailable: The embedder's weights are missing.
             ConfigError: An avatar's manifest is malformed.
         """
         self._avatars_dir = avatars_dir
-        self._embedder = Embedder()
+        self._embedder = embedder or Embedder()
         self._dialogues = lru_cache(maxsize=_AVATARS_KEPT)(self._dialogue)
         for avatar in list_avatars(avatars_dir):
             self._dialogues(avatar.name, _frozen(avatar.notes))
@@ -54,11 +58,18 @@ class NotesEngine:
 
     def answer(self, turn: pb.Turn) -> Answer:
         """The answer with what it rests on; blocks for some milliseconds."""
-        avatar = load_avatar(self._avatars_dir, turn.avatar)
-        dialogue = self._dialogues(avatar.name, _frozen(avatar.notes))
+        dialogue = self._dialogue_of(turn)
         # The turn's own time, so that a take-over gives the same answer.
         now = datetime.fromtimestamp(turn.created_unix_ms / 1000) if turn.created_unix_ms else datetime.now()
         return dialogue.answer(turn.history, now)
+
+    def matches(self, turn: pb.Turn, *, limit: int) -> list[Match]:
+        """The notes that the person's words are about, best first."""
+        return self._dialogue_of(turn).matches(turn.history[-1].text, limit=limit)
+
+    def _dialogue_of(self, turn: pb.Turn) -> Dialogue:
+        avatar = load_avatar(self._avatars_dir, turn.avatar)
+        return self._dialogues(avatar.name, _frozen(avatar.notes))
 
     def _dialogue(self, avatar: str, files: tuple[tuple[str, str], ...]) -> Dialogue:
         loaded: Avatar = load_avatar(self._avatars_dir, avatar)

@@ -18,6 +18,7 @@ from services.llm.notes.markdown import parse
 
 _NOTES_GIVEN = 3
 _NOTE_FITS = 0.35
+_NOTE_CHARACTERS = 800
 _ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant"}
 
 SPEECH_RULES = (
@@ -106,7 +107,7 @@ class VllmEngine:
         avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
         system = [turn.instructions or avatar.persona, SPEECH_RULES]
         if matches:
-            known = [" ".join((*m.note.answers[:1], *m.note.more)) for m in matches]
+            known = [_known(match) for match in matches]
             system.append("\n".join((_NOTES_INTRO, *known)))
         messages = [{"role": "system", "content": "\n\n".join(system)}]
         messages += [{"role": _ROLES.get(m.role, "user"), "content": m.text} for m in turn.history if m.text]
@@ -148,3 +149,9 @@ class VllmEngine:
 def _stamp(avatar: Avatar) -> tuple[tuple[Path, int], ...]:
     """Changes when a note is edited."""
     return tuple((p, p.stat().st_mtime_ns) for p in sorted((avatar.folder / "notes").glob("*.md")))
+
+
+def _known(match: Match) -> str:
+    """A note as the model is told it: all of it, or of a long one the passage that fits."""
+    whole = " ".join((*match.note.answers[:1], *match.note.more))
+    return whole if len(whole) <= _NOTE_CHARACTERS else f"{match.note.heading}: {match.passage}"

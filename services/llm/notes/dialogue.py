@@ -66,6 +66,10 @@ class Dialogue:
         self._offered = [note for note in index.notes if note.offered and note.more]
         self._address = re.compile(rf"^{_ADDRESS}(?:{re.escape(normal(title))}\b ?)?{_ADDRESS}")
 
+    def matches(self, text: str, *, limit: int) -> list[Match]:
+        """The notes that `text` is about, best first."""
+        return self._index.search(text, limit=limit)
+
     def answer(self, history: Sequence[pb.Message], now: datetime) -> Answer:
         """The answer to `history[-1]`; the same for the same history and time."""
         return _Turn(self, history, now).answer()

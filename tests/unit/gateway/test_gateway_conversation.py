@@ -209,6 +209,20 @@ async def test_cancelling(client: Client, gateway: Running) -> None:
     assert client.of("conversation.item.truncated")[0]["audio_end_ms"] == 20
 
 
+@pytest.mark.parametrize("face", [True, False])
+async def test_only_a_client_with_a_face_hears_what_a_reply_rests_on(
+    client: Client, gateway: Running, face: bool
+) -> None:
+    if face:
+        await client.ask(FACE, "session.updated")
+    generation = gateway.conversation.reply(finish=False)
+    gateway.conversation.tell(happened.ReplyText(generation, "", ("tea/earl-grey",)))
+    gateway.conversation.finish()
+    await client.until("response.done")
+    told = [(e["item_id"], e["citations"]) for e in client.of("avatar.citations")]
+    assert told == ([(f"item_reply_{generation}", ["tea/earl-grey"])] if face else [])
+
+
 async def test_a_barge_in_says_why(client: Client, gateway: Running) -> None:
     generation = gateway.conversation.reply(finish=False)
     await client.until("response.output_audio_transcript.delta")

@@ -66,6 +66,7 @@ export type ServerEvent =
   | { type: "avatar.state"; state: Activity }
   | { type: "avatar.transcript.partial"; item_id: string; text: string; stable_chars: number }
   | { type: "avatar.reply.started"; response_id: string; item_id: string; generation: number }
+  | { type: "avatar.citations"; item_id: string; generation: number; citations: string[] }
   | { type: "avatar.pause" | "avatar.resume" | "avatar.flush"; generation: number }
   | { type: "avatar.latency"; generation: number; ms: LatencyMs }
   | { type: "error"; error: { type?: string; code?: string; message: string } };

@@ -16,6 +16,8 @@ export interface Entry {
   /** All of the text is there (a reply). */
   textComplete: boolean;
   interrupted: boolean;
+  /** Ids of the notes that a reply rests on. */
+  citations: readonly string[];
   /** The reply's media; 0: from before this connection, or not a reply. */
   generation: number;
 }
@@ -53,6 +55,11 @@ export function reduceCaptions(entries: readonly Entry[], event: ServerEvent | L
       return remove(entries, event.item_id);
     case "avatar.reply.started":
       return upsert(entries, event.item_id, "assistant", (entry) => ({ ...entry, generation: event.generation }));
+    case "avatar.citations":
+      return upsert(entries, event.item_id, "assistant", (entry) => ({
+        ...entry,
+        citations: [...new Set([...entry.citations, ...event.citations])],
+      }));
     case "response.output_audio_transcript.delta":
       return upsert(entries, event.item_id, "assistant", (entry) => ({ ...entry, text: entry.text + event.delta }));
     case "response.output_audio_transcript.done":
@@ -90,6 +97,12 @@ export function reduceCaptions(entries: readonly Entry[], event: ServerEvent | L
 export const visibleText = (entry: Entry): string =>
   entry.role === "assistant" ? entry.text.slice(0, entry.spokenChars).trimEnd() : entry.text;
 
+/** What a reply rests on, in words: "night sky: the north star". Every avatar's manners are no source. */
+export const sources = (entry: Entry): string[] =>
+  entry.citations
+    .filter((id) => !id.startsWith("common/"))
+    .map((id) => id.replace("/", ": ").replaceAll(/[-_]/g, " "));
+
 const isOpenTurn = (entry: Entry): boolean => entry.role === "user" && !entry.done;
 const isCutOff = (entry: Entry, generation: number): boolean =>
   entry.role === "assistant" && !entry.done && entry.generation > 0 && entry.generation < generation;
@@ -124,7 +137,7 @@ function upsert(
   const index = entries.findIndex((entry) => entry.id === id);
   if (index >= 0) return replace(entries, index, change(entries[index]!));
   const fresh: Entry = {
-    id, role, text: "", stableChars: 0, committed: false, spokenChars: 0, done: false, textComplete: false, interrupted: false, generation: 0,
+    id, role, text: "", stableChars: 0, committed: false, spokenChars: 0, done: false, textComplete: false, interrupted: false, citations: [], generation: 0,
   };
   return [...entries, change(fresh)];
 }
