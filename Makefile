@@ -4,7 +4,7 @@ PARLEY := .venv/bin/parley
 PYTHON := .venv/bin/python
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks load clean
+.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces load clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,20 @@ banks:  ## render the default avatars' faces again (half an hour on two cores)
 	@scripts/setup system render
 	@scripts/setup python render
 	@for a in mira theo; do $(PYTHON) -m training.data.synthetic_faces.bank --avatar $$a; done
+
+FACES := training/configs/sda-128.yaml
+GAN := services/sda/weights/gan
+faces:  ## render, train and export the generated face again (some hours on two cores)
+	@scripts/setup system render
+	@scripts/setup python train
+	@$(PARLEY) data render --minutes 6 --out data/clips --size 208 --supersample 1 --workers 2
+	@$(PYTHON) -m training.sda.prepare data/clips data/faces-128 --size 128
+	@$(PYTHON) -m training.sda.speech data/speech --minutes 40
+	@.venv/bin/torchrun --nproc-per-node 2 -m training.sda.train $(FACES)
+	@$(PYTHON) -m training.sda.evaluate $(FACES)
+	@$(PYTHON) -m training.sda.export data/runs/sda-128/state.pt $(GAN) --faces data/faces-128
+	@$(PYTHON) -m training.sda.card $(FACES) $(GAN)
+	@for a in mira theo; do $(PYTHON) -m training.sda.still --avatar $$a; done
 
 load: setup-dev  ## short load test: several people talk at once
 	@$(PARLEY) bench load --sessions 4 --seconds 60

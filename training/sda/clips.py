@@ -22,6 +22,8 @@ CONTROL_SCALE = np.array([1, 8, 8, 2, 10, 10, 10], np.float32)  # to about -1…
 _COLUMNS = [PARAMETERS.index(name) for name in CONTROLS]
 _RELATIVE = np.array([0, 0, 0, 0, 1, 1, 1], np.float32)  # pose is told relative to the still's
 LID = PARAMETERS.index("lid")
+_POSE = [PARAMETERS.index(name) for name in ("yaw", "pitch", "roll")]
+STILLS = 4  # that are drawn for each window
 Part = Literal["train", "gauge", "test"]
 GAUGE_EVERY = 6  # of the clips that are not held out, for the networks that measure: nothing else sees them
 FARTHEST = 30  # frames by which a wrong pair may be out of step
@@ -157,7 +159,7 @@ def draw(clips: list[Clip], random: np.random.Generator, size: int, frames: int,
         blinks = np.flatnonzero(clip.parameters[:, LID] > 0.5)
         if len(blinks) and random.random() < blink_share:
             first = int(np.clip(random.choice(blinks) - random.integers(frames), 0, len(clip) - frames))
-        still = int(random.integers(len(clip)))
+        still = still_for(clip.parameters, first + frames // 2, random)
         off = int(random.integers(3, FARTHEST)) * int(random.choice((-1, 1)))
         now = slice(first, first + frames)
         parts.append(
@@ -173,6 +175,13 @@ def draw(clips: list[Clip], random: np.random.Generator, size: int, frames: int,
             )
         )
     return Batch(*(np.stack(column) for column in zip(*parts, strict=True)))
+
+
+def still_for(parameters: Floats, middle: int, random: np.random.Generator) -> int:
+    """Another frame of the clip: of a few at random, that whose head is turned most like the middle one's."""
+    among = random.integers(len(parameters), size=STILLS)
+    turned = parameters[:, _POSE]
+    return int(among[np.abs(turned[among] - turned[middle]).sum(1).argmin()])
 
 
 def draw_speech(

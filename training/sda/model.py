@@ -66,18 +66,30 @@ class IdentityEncoder(nn.Module):
         self.detail = nn.Conv2d(channels[0], model.widths[-1], 1)
 
     def forward(self, still: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """[B, 3, size, size] in -1…1 to [B, identity] and skips [B, widths[k], 4 * 2^k, 4 * 2^k], k ≥ 1."""
+        """A still to who it is.
+
+        Args:
+            still: [B, 3, size, size] in -1…1.
+
+        Returns:
+            Code [B, identity]; skips [B, widths[k], 4 * 2^k, 4 * 2^k] for k ≥ 1, and last the still itself.
+        """
         folded = F.pixel_unshuffle(still, self.fold)
         levels = [self.begin(folded)]
         for down in self.down:
             levels.append(down(levels[-1]))
         skips = [project(level) for project, level in zip(self.project, reversed(levels[:-1]), strict=True)]
         skips[-1] = skips[-1] + self.detail(folded)
-        return self.code(levels[-1].flatten(1)), skips
+        return self.code(levels[-1].flatten(1)), [*skips, still]
 
 
 class Decoder(nn.Module):
-    """A frame's latent and the cached skips to a picture."""
+    """A frame's latent and the cached skips to a picture.
+
+    It paints over the still, and decides where: a colour and its weight for each pixel (after GANimation,
+    Pumarola et al., arXiv 1807.09251). What does not move keeps the still's own sharpness, and only the rest
+    must be learnt.
+    """
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -97,16 +109,19 @@ class Decoder(nn.Module):
         )
         fold = model.size // (BASE << (len(model.widths) - 1))
         self.fold = fold
-        self.head = nn.Conv2d(model.widths[-1], 3 * fold**2, 3, 1, 1)
+        self.head = nn.Conv2d(model.widths[-1], 4 * fold**2, 3, 1, 1)
 
     def forward(self, latent: Tensor, skips: list[Tensor]) -> Tensor:
         """[N, latent] and skips [N or 1, …] to [N, 3, size, size] in -1…1."""
         x = F.leaky_relu(self.begin(latent).unflatten(1, (-1, BASE, BASE)), 0.2)
-        for enter, refine, modulate, skip in zip(self.enter, self.refine, self.modulate, skips, strict=True):
+        *cached, still = skips
+        for enter, refine, modulate, skip in zip(self.enter, self.refine, self.modulate, cached, strict=True):
             x = enter(F.interpolate(x, scale_factor=2.0, mode="nearest"))
             gain, shift = modulate(latent)[..., None, None].chunk(2, 1)
             x = refine(x * (1 + gain) + shift + skip)  # FiLM (Perez et al., 2018), then who it is
-        return torch.tanh(F.pixel_shuffle(self.head(x), self.fold))
+        painted = F.pixel_shuffle(self.head(x), self.fold)
+        colour, weight = torch.tanh(painted[:, :3]), torch.sigmoid(painted[:, 3:])
+        return still + weight * (colour - still)
 
 
 class Generator(nn.Module):

@@ -11,6 +11,7 @@ the seed, the stage and the step, so a run that was stopped goes on bit for bit 
 
 import copy
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -85,8 +86,11 @@ class Trainer:
             with closing(self._loader()) as loader:
                 if not self._run_stage(loader, deadline, board):
                     return False
+            ended = STAGES[self.stage]
             self.stage, self.step = self.stage + 1, 0
             self.save()
+            if self.rank == 0:  # what a comparison or another run may start from
+                shutil.copy(self.path, self.path.with_name(f"{ended}.pt"))
         return True
 
     def _run_stage(self, loader: Loader[Any], deadline: float, board: Board | None) -> bool:

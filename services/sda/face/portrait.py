@@ -17,10 +17,11 @@ from services.sda.face.motion import Bend, Pose
 
 VERSION = 1
 QUALITY = 97
-# The part of the aligned square that is taken from the generated face: left, top, right, bottom; an ellipse
-# whose edge fades over `FADE` of its radius. Around it stand the still's own hair, ears and shoulders.
-REGION = (0.085, 0.09, 0.915, 0.99)
-FADE = 0.22
+# What of the aligned square is taken from the generated face: left, top, right, bottom of a superellipse whose
+# edge fades over `FADE` of its radius. Around it stand the still's own hair, ears and shoulders.
+REGION = (0.085, 0.03, 0.915, 0.99)
+FADE = 0.2
+ROUND = 2.6
 Doubles = NDArray[np.float64]
 
 
@@ -75,7 +76,8 @@ def build(picture: Picture, matrix: Doubles, fields: NDArray[np.floating], outpu
     left, top, right, bottom = REGION
     u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
     v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
-    radius = np.hypot((2 * u - left - right) / (right - left), (2 * v - top - bottom) / (bottom - top))
+    across, down = (2 * u - left - right) / (right - left), (2 * v - top - bottom) / (bottom - top)
+    radius = (np.abs(across) ** ROUND + np.abs(down) ** ROUND) ** (1 / ROUND)
     share = np.clip((1 - radius) / FADE, 0, 1)
     mask = (share * share * (3 - 2 * share)).astype(np.float32)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
