@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from training.data import demo_bad, demo_material, prove, sound
+from training.data import demo_bad, demo_material, languages, prove, sound
 from training.data.stages import fetch, filter, pages
 from training.data.workspace import Rejected, StorageStopped, Workspace
 from training.ledger import entries
@@ -79,6 +79,30 @@ def test_sound_without_pictures_is_turned_down_only_where_a_face_is_required(tmp
         filter.run(item | {"language": "de"}, filter.Config(), Workspace(tmp_path, "ab" * 16))
 
 
+def test_a_recording_that_does_not_name_its_language_is_listened_to(tmp_path, material, monkeypatch):
+    heard = []
+
+    class Ears:
+        def __init__(self, model: str, **options: object) -> None:
+            assert model == "small"
+
+        def detect_language(self, audio: np.ndarray, **options: object) -> tuple[str, float, list[object]]:
+            heard.append(len(audio) / languages.RATE_HZ)
+            return ("de", 0.9 if len(heard) == 1 else 0.4, [])
+
+    monkeypatch.setattr("faster_whisper.WhisperModel", Ears)
+    item = {"id": "x", "title": "t", "url": "u", "licence": "l", "consent": "c"}
+    item["file"] = str(material / "music.wav")
+    config = filter.Config(language_model="small", face="ignored")
+    with pytest.raises(Rejected, match="wrong language: de, as it sounds"):
+        filter.run(item, config, Workspace(tmp_path, "ab" * 16))
+    assert heard == [pytest.approx(12.0, abs=0.01)]
+    assert len(filter.run(item, config, Workspace(tmp_path, "ab" * 16))) == 1  # not sure enough
+    filter.run(item | {"language": "en"}, config, Workspace(tmp_path, "ab" * 16))
+    assert len(heard) == 2
+    languages._whisper.cache_clear()
+
+
 def test_four_hours_take_no_more_memory_than_a_minute(tmp_path, material):
     code = (
         "import resource, sys; from pathlib import Path; from training.data import sound;"
@@ -127,7 +151,7 @@ def test_a_run_killed_twice_ends_as_if_it_had_not_been(tmp_path):
         }
         config.write_text(yaml.safe_dump(subject))
         command = [sys.executable, "-c", "from parley.cli.data import app; app()"]
-        command += ["run", str(config), "--until", "cut"]
+        command += ["run", str(config), "--until", "cut", "--workers", "0"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         for seconds in kills:
             process = subprocess.Popen(
