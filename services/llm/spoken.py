@@ -1,4 +1,7 @@
-"""What a text sounds like: markup, emoji and odd spacing taken out, while it streams in.
+"""What a text sounds like: markup, thinking aloud, emoji and odd spacing taken out, while it streams in.
+
+Every engine's words pass through here on their way to the voice. Numbers and units stay as they are written,
+for people to read: the voice says them in words (`services/tts/text`).
 
 The result depends on the text alone, not on where it was cut into deltas: whenever a character's meaning
 hangs on what follows ("*", "[", a line's first sign), the cleaner waits for it.
@@ -12,6 +15,16 @@ _LINK = re.compile(r"\[([^\[\]\n]{0,200})\]\([^()\s]{0,400}\)")
 _LINK_SO_FAR = re.compile(r"\[[^\[\]\n]{0,200}(?:\](?:\([^()\s]{0,400})?)?\Z")
 _LINE_MARK = re.compile(r"[ \t]*(?:#{1,6}|[>\-*+•])[ \t]+")
 _LINE_MARK_SO_FAR = re.compile(r"[ \t]*(?:#{1,6}|[>\-*+•])?[ \t]*\Z")
+# A number in front of a line counts only inside a reply: at its front it may be the answer itself.
+_ITEM_NUMBER = re.compile(r"[ \t]*\d{1,2}[.)][ \t]+")
+_ITEM_NUMBER_SO_FAR = re.compile(r"[ \t]*(?:\d{1,2}[.)]?)?[ \t]*\Z")
+_FENCE = re.compile(r"[ \t]*```[^\n`]*(?:\n|\Z)")
+_FENCE_SO_FAR = re.compile(r"[ \t]*(?:`{1,2}|```[^\n`]*)?\Z")
+_RULE = re.compile(r"-{3,}")
+_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,80}>")
+_TAG_SO_FAR = re.compile(r"<(?:/?(?:[a-zA-Z][^<>\n]{0,80})?)?\Z")
+_BREAK = re.compile(r"</?(?:br|p|div|li|tr|td|th)\b", re.IGNORECASE)
+_THINKING, _THOUGHT = "<think>", "</think>"
 _SPOKEN_SYMBOLS = frozenset("°©®™")
 _UNSPOKEN = frozenset("\ufe0e\ufe0f\u20e3") | {chr(c) for c in range(0x1F3FB, 0x1F400)}
 
@@ -39,6 +52,7 @@ class SpokenText:
         self._line_start = not after
         self._newlines = 0
         self._in_heading = False
+        self._thinking = False
 
     def feed(self, text: str) -> str:
         """Takes more raw text; returns what can be said of it."""
@@ -63,7 +77,22 @@ class SpokenText:
     def _step(self, at: int, out: list[str], *, final: bool) -> int | None:
         """Handles what stands at `at`; returns how many characters it took, None to wait for more."""
         text = self._rest
+        if self._thinking:
+            return self._skip_thoughts(at, final=final)
         if self._line_start:
+            if fence := _FENCE.match(text, at):
+                if not final and not fence[0].endswith("\n"):
+                    return None
+                self._gap = _Gap.PARAGRAPH
+                return fence.end() - at
+            if not final and _FENCE_SO_FAR.match(text, at):
+                return None
+            if self._last and (number := _ITEM_NUMBER.match(text, at)):
+                self._gap = _Gap.PARAGRAPH
+                self._line_start = False
+                return number.end() - at
+            if self._last and not final and _ITEM_NUMBER_SO_FAR.match(text, at):
+                return None
             if mark := _LINE_MARK.match(text, at):
                 self._gap = _Gap.PARAGRAPH
                 self._in_heading = "#" in mark[0]
@@ -85,10 +114,38 @@ class SpokenText:
                 return 0
             if not final and _LINK_SO_FAR.match(text, at):
                 return None
+        elif char == "<":
+            if tag := _TAG.match(text, at):
+                self._thinking = tag[0] == _THINKING
+                if _BREAK.match(tag[0]):
+                    self._space(" ")
+                return tag.end() - at
+            if not final and _TAG_SO_FAR.match(text, at):
+                return None
+        elif char == "-" and (rule := _RULE.match(text, at)):
+            if not final and rule.end() == len(text):
+                return None
+            self._space(" ")
+            return rule.end() - at
+        elif char == "-" and not final and len(text) - at < 3 and not text[at:].strip("-"):
+            return None
+        elif char == "|":
+            self._space(" ")
+            return 1
         elif self._is_markup(char, following):
             return 1
         self._write(char, out)
         return 1
+
+    def _skip_thoughts(self, at: int, *, final: bool) -> int | None:
+        """A model that thinks aloud before it answers is heard only when it answers."""
+        end = self._rest.find(_THOUGHT, at)
+        if end >= 0:
+            self._thinking = False
+            self._line_start = not self._last
+            return end + len(_THOUGHT) - at
+        kept = 0 if final else len(_THOUGHT) - 1
+        return max(0, len(self._rest) - kept - at) or None
 
     def _space(self, char: str) -> None:
         if char == "\n":

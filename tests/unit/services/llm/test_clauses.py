@@ -10,9 +10,7 @@ from services.llm.clauses import ClauseChunker
 from services.llm.spoken import SpokenText, clean
 
 # Text rich in what the cleaner and the chunker look at.
-WORDS = (
-    "well|tea|and|but|Dr.|Smith|e.g.|3.14|10,000|U.S.|I|no.|yes!|why?|https://a.b/c,d?e|**bold**|_so_|a_b|`x`"
-)
+WORDS = "well|tea|<think>|</think>|<b>|a<b|```py|1.|2)|---|--|and|but|Dr.|Smith|e.g.|3.14|10,000|U.S.|I|no.|yes!|why?|https://a.b/c,d?e|**bold**|_so_|a_b|`x`"
 MARKS = """[tea](http://x.y/z)|[|](|😀|—|–|\n|\n\n|# |- |* |, |; |: |. |...|"|'|!|![i](u)|°C|\u200d"""
 TOKENS = st.sampled_from([*WORDS.split("|"), *MARKS.split("|")])
 TEXTS = st.lists(st.tuples(TOKENS, st.sampled_from(["", " ", " ", "  "])), max_size=60).map(
