@@ -1,10 +1,9 @@
 """The `gan` engine: our own speech-driven generator draws the face, from sound alone."""
 
 import hashlib
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from parley.avatars import load_avatar
 from parley.engines import FaceInput, Picture, Wanted, all_wanted
 from parley.errors import BadRequest
 from parley.media.clock import FRAME_SAMPLES
+from services.sda.engines.kept import Kept
 from services.sda.face import portrait
 from services.sda.face.generator import WEIGHTS, Floats, Generator, Identity, Memory
 from services.sda.face.life import IDLE_FRAMES, Life, idle
@@ -64,28 +64,17 @@ class GanEngine:
         self.model = (
             f"speech-driven GAN, {size}x{size}, {self.generator.provider.removesuffix('ExecutionProvider')}"
         )
-        self._sitters: OrderedDict[str, Sitter] = OrderedDict()
-        self._lock = Lock()
+        self.sitter = Kept(self._sit, AVATARS_HELD)
 
-    def sitter(self, avatar: str) -> Sitter:
+    def _sit(self, avatar: str) -> Sitter:
         """The avatar, ready to be drawn.
 
         Raises:
             UnknownAvatar: No such avatar.
             EngineUnavailable: It has no still; the message says how to make it.
         """
-        with self._lock:
-            if avatar not in self._sitters:
-                about = load_avatar(self._avatars_dir, avatar)
-                still = portrait.load(about.folder / about.face.still, avatar=avatar, output=self.width)
-                self._sitters[avatar] = self._sit(still)
-                while len(self._sitters) > AVATARS_HELD:
-                    self._sitters.popitem(last=False)
-            self._sitters.move_to_end(avatar)
-            return self._sitters[avatar]
-
-    def _sit(self, still: Portrait) -> Sitter:
-        generator = self.generator
+        about, generator = load_avatar(self._avatars_dir, avatar), self.generator
+        still = portrait.load(about.folder / about.face.still, avatar=avatar, output=self.width)
         who = generator.identity(still.aligned(generator.size))
         silence, memory = _silence(), generator.memory()
         for _ in range(SETTLED):

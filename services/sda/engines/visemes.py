@@ -1,9 +1,8 @@
 """The `visemes` engine: plays a bank of rendered faces by phone times, or by ear where there are none."""
 
 import hashlib
-from collections import OrderedDict, deque
+from collections import deque
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from parley.avatars import load_avatar
 from parley.engines import FaceInput, Picture, Wanted, all_wanted
 from parley.errors import BadRequest
 from parley.media.clock import FRAME_SAMPLES
+from services.sda.engines.kept import Kept
 from services.sda.face import bank as banks
 from services.sda.face.bank import Bank
 from services.sda.face.controls import REST, Control, Mouth
@@ -39,24 +39,17 @@ class VisemesEngine:
     def __init__(self, avatars_dir: Path) -> None:
         self._avatars_dir = avatars_dir
         self._listener = Listener()
-        self._banks: OrderedDict[str, Bank] = OrderedDict()
-        self._lock = Lock()
+        self.bank = Kept(self._load, BANKS_HELD)
 
-    def bank(self, avatar: str) -> Bank:
+    def _load(self, avatar: str) -> Bank:
         """The avatar's bank.
 
         Raises:
             UnknownAvatar: No such avatar.
             EngineUnavailable: It has no bank; the message says how to render it.
         """
-        with self._lock:
-            if avatar not in self._banks:
-                about = load_avatar(self._avatars_dir, avatar)
-                self._banks[avatar] = banks.load(about.folder / about.face.bank, avatar=avatar)
-                while len(self._banks) > BANKS_HELD:
-                    self._banks.popitem(last=False)
-            self._banks.move_to_end(avatar)
-            return self._banks[avatar]
+        about = load_avatar(self._avatars_dir, avatar)
+        return banks.load(about.folder / about.face.bank, avatar=avatar)
 
     def open(self, avatar: str, *, seed: int) -> "VisemesStream":
         """See `FaceEngine.open`."""

@@ -17,7 +17,7 @@ from services.sda.face.motion import Bend, Pose
 
 VERSION = 1
 QUALITY = 97
-# What of the aligned square is taken from the generated face: left, top, right, bottom of a superellipse whose
+# What of the aligned square is taken from a generated face: left, top, right, bottom of a superellipse whose
 # edge fades over `FADE` of its radius. Around it stand the still's own hair, ears and shoulders.
 REGION = (0.085, 0.03, 0.915, 0.99)
 FADE = 0.2
