@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from parley.client import TalkClient, ask
+from parley.errors import MediaError
 from parley.media.clock import SAMPLE_RATE_HZ
 from parley.media.files import read_audio
 from parley.media.video import write_mp4
@@ -30,10 +31,14 @@ async def talk_once(question: Path, out: Path, *, avatar: str, url: str, key: st
     """Asks one recording and writes the answer as a video (H.264 + AAC).
 
     Raises:
-        MediaError: The recording cannot be read.
+        MediaError: The recording cannot be read, or the folder of `out` cannot be made.
         ServiceUnavailable: No gateway answers at `url`, or it refuses.
     """
     audio = read_audio(question, SAMPLE_RATE_HZ)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{out} cannot be written: {error}") from error
     async with TalkClient.open(url, avatar, key=key, video="h264") as client:
         reply, result = await ask(client, audio)
         face = client.session["avatar"]

@@ -7,6 +7,7 @@ in a voice that was never trained on, then a person's recording (LibriVox, publi
 
 - `phones.jpg`: one frame for each kind of sound, a row for each face
 - `human.jpg`: mouths in succession while a person's recording speaks
+- `talking.webp`: the default avatars, moving
 - `{name}.mp4` in the folder of clips: the whole performance, with sound
 """
 
@@ -19,6 +20,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 import typer
+from PIL import Image
 
 from parley.bench.questions import HUMAN_RECORDINGS
 from parley.engines import Audio, FaceInput, Picture, TimedPhone, pictures
@@ -41,6 +43,7 @@ KINDS = {
     "ee": ("iy",), "eh a": ("eh", "ae"), "ah": ("aa", "ah", "ay"), "oh": ("ow", "ao"), "oo w": ("uw", "w"),
 }  # fmt: skip
 RECORDING = HUMAN_RECORDINGS / "sense_and_sensibility_01_austen_64kb-0880.wav"
+MOVING_S = 5
 HUMAN_FROM, HUMAN_TILES, HUMAN_EVERY = 12, 32, 2
 
 
@@ -92,7 +95,7 @@ def main(
     clips.mkdir(parents=True, exist_ok=True)
     said, phones = utterance()
     human = recorded(RECORDING)
-    kinds, mouths = list[Picture](), list[Picture]()
+    kinds, mouths, moving = list[Picture](), list[Picture](), list[list[Picture]]()
     with tempfile.TemporaryDirectory() as folder:
         names = strangers(SdaSettings().avatars_dir, Path(folder))
         engine = GanEngine(Path(folder))
@@ -109,6 +112,15 @@ def main(
     labels = ["rest", *KINDS] * len(names)
     _write(out / "phones.jpg", sheet(kinds, labels, columns=columns, scale=0.62, crop=1.0))
     times = [f"{(HUMAN_FROM + i * HUMAN_EVERY) / FPS:.2f} s" for i in range(HUMAN_TILES)] * len(names)
+    together = [Image.fromarray(np.hstack(each)) for each in zip(*moving[:2], strict=True)]
+    together[0].save(
+        out / "talking.webp",
+        save_all=True,
+        append_images=together[1:],
+        duration=2000 // FPS,
+        loop=0,
+        quality=55,
+    )
     _write(out / "human.jpg", sheet(mouths, times, columns=HUMAN_TILES // 2, scale=0.85, crop=0.42))
 
 
