@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -22,7 +23,9 @@ Audio = NDArray[np.float32]
 RATE_HZ = 16_000
 
 
-def hear(engine: str, model: str, audio: Audio, language: str = "en") -> Hypothesis:
+def hear(
+    engine: str, model: str, audio: Audio, language: str = "en", lexicon: Mapping[str, str] | None = None
+) -> Hypothesis:
     """What an engine hears in a clip.
 
     Args:
@@ -31,13 +34,14 @@ def hear(engine: str, model: str, audio: Audio, language: str = "en") -> Hypothe
         model: a CTranslate2 folder or hub name, for whisper; empty: the installed one.
         audio: float32 [n] at 16 kHz.
         language: two letters.
+        lexicon: single words to expect, with their pronunciations; `sphinx_flat` expects none.
 
     Raises:
         EngineUnavailable: it is not installed.
     """
     if engine == "sphinx_flat":
         return _flat(audio)
-    heard = transcribe(_engine(engine, model), audio, RATE_HZ, language=language)
+    heard = transcribe(_engine(engine, model), audio, RATE_HZ, language=language, lexicon=lexicon)
     words = [
         Word(
             text=word.text,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from training.data.workspace import Rejected
 RATE_HZ = 16_000
 _FRAMES_HZ = 100
 _WORD = re.compile(r"[a-z']+")
+_STRESS = re.compile(r"[0-9]")
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,13 @@ def words_of(text: str) -> list[str]:
     return [word.strip("'") for word in _WORD.findall(text.lower()) if word.strip("'")]
 
 
-def align(audio: NDArray[np.float32], text: str) -> Alignment:
+def align(audio: NDArray[np.float32], text: str, taught: Mapping[str, str] | None = None) -> Alignment:
     """Finds the text in the sound.
 
     Args:
         audio: float32 [n] at 16 kHz.
         text: what is said in it; words unknown to the dictionary are pronounced by rule.
+        taught: single words to ARPAbet; these are pronounced so, whatever the dictionary says.
 
     Raises:
         Rejected: the text cannot be what is said.
@@ -58,11 +61,14 @@ def align(audio: NDArray[np.float32], text: str) -> Alignment:
     words = words_of(text)
     if not words:
         raise Rejected("no words to align")
-    for word in words:
-        if decoder.lookup_word(word) is None:
-            decoder.add_word(word, pronounce(word), True)
+    own = {word.lower(): _STRESS.sub("", phones) for word, phones in (taught or {}).items()}
+    # A taught word has an entry of its own in the decoder, which outlives this text.
+    entries = [f"{word}~{own[word].replace(' ', '')}" if word in own else word for word in words]
+    for word, entry in zip(words, entries, strict=True):
+        if decoder.lookup_word(entry) is None:
+            decoder.add_word(entry, own.get(word) or pronounce(word), True)
     pcm = float_to_pcm16(audio)
-    decoder.set_align_text(" ".join(words))
+    decoder.set_align_text(" ".join(entries))
     _pass(decoder, pcm)
     if decoder.hyp() is None:
         raise Rejected("cannot be aligned")
@@ -78,7 +84,7 @@ def align(audio: NDArray[np.float32], text: str) -> Alignment:
         )
         total, frames = total + word.score, frames + word.duration
         end_s = (word.start + word.duration) / _FRAMES_HZ
-        found.append(AlignedWord(word.name.partition("(")[0], word.start / _FRAMES_HZ, end_s, phones))
+        found.append(AlignedWord(re.split(r"[~(]", word.name)[0], word.start / _FRAMES_HZ, end_s, phones))
     if [word.text for word in found] != words:
         raise Rejected("cannot be aligned")
     return Alignment(tuple(found), total / max(1, frames))

@@ -1,11 +1,13 @@
 """Stage 5, corrected: the clips whose text counts, as reviewers left them in the corrections ledger.
 
 Runs again whenever a correction was added; only clips that changed are new work for the stages after it.
-Clips that nobody touched count with the fine-tuned recogniser's text once there is one.
+Clips that nobody touched count with the fine-tuned recogniser's text once there is one. Words that reviewers
+taught go along with the texts that they are in.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from training.data.workspace import Workspace
 from training.ledger import Row
 
 NAME = "corrected"
-VERSION = 2
+VERSION = 3
 AFTER = ("transcribe", "rehear")
 GATHER = True
 
@@ -44,8 +46,9 @@ class Config(BaseModel):
 
 
 def context(root: Path, config: Config) -> Row:
-    """How far people had got: the last edit that is not the pipeline's own."""
-    return {"edits": people_edits(root)}
+    """How far people had got: their last edit (not the pipeline's own), and the words that they taught."""
+    taught = {entry.word: entry.phones for entry in Corpus(root).lexicon().values()}
+    return {"edits": people_edits(root), "lexicon": taught}
 
 
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
@@ -75,8 +78,13 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
             row["weight"] = 1.0
         else:
             continue
-        rows.append(row | {"media_s": round(row["end_s"] - row["start_s"], 3)})
+        taught = {word: phones for word, phones in item["lexicon"].items() if _holds(row["text"], word)}
+        rows.append(row | {"taught": taught, "media_s": round(row["end_s"] - row["start_s"], 3)})
     return rows
+
+
+def _holds(text: str, word: str) -> bool:
+    return re.search(rf"(?<![\w']){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def agreed(best: Row, others: list[Row]) -> float:

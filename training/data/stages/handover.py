@@ -1,7 +1,7 @@
 """Stage 6, handover: the corpora that the trainers read, split by recording, frozen by hash.
 
     handover/{asr,tts,sda}.{train,dev,test}.jsonl     one line a clip; paths relative to the corpus
-    handover/manifest.json                            their checksums and sizes
+    handover/manifest.json                            their checksums and sizes, the splits, words taught
     handover/splits.json                              which split each recording was ever given
 
 Which split a new recording goes to follows from its checksum; what it was given once it keeps, whatever the
@@ -23,7 +23,7 @@ from training.data.workspace import Workspace, guarded
 from training.ledger import Row
 
 NAME = "handover"
-VERSION = 2
+VERSION = 3
 AFTER = ("corrected", "synthesize", "align")
 GATHER = True
 
@@ -72,7 +72,13 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
                 "clips": len(own),
                 "hours": round(sum(line["end_s"] - line["start_s"] for line in own) / 3600, 4),
             }
-    manifest: Row = {"id": "manifest", "files": files, "splits": dict(sorted(splits.items()))}
+    lexicon = {word: phones for clip in item["corrected"] for word, phones in clip["taught"].items()}
+    manifest: Row = {
+        "id": "manifest",
+        "files": files,
+        "splits": dict(sorted(splits.items())),
+        "lexicon": dict(sorted(lexicon.items())),
+    }
     _write(work.root, work.root / "handover" / "manifest.json", _pretty(manifest))
     return [manifest]
 

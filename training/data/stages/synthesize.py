@@ -17,13 +17,14 @@ from parley.media.audio import float_to_pcm16, resample
 from parley.media.clock import SAMPLE_RATE_HZ
 from services.tts.config import TtsSettings
 from services.tts.engines import ClosableTtsEngine, load
+from services.tts.lexicon import Lexicon
 from services.tts.text.normalizer import normalize
 from training.data import ears, forced, sound, warp
 from training.data.workspace import Rejected, Workspace
 from training.ledger import Row
 
 NAME = "synthesize"
-VERSION = 2
+VERSION = 3
 AFTER = ("corrected",)
 
 
@@ -50,11 +51,12 @@ class Config(BaseModel):
 
 def run(item: Row, config: Config, work: Workspace) -> list[Row]:
     """See `training/runner.py`."""
-    text = normalize(item["text"])
+    lexicon = Lexicon(item["taught"])
+    text = normalize(item["text"], known=lexicon.words)
     original = sound.read(work.path(item["audio"]), item["start_s"], item["end_s"], forced.RATE_HZ)
-    spoken = _say(text, config)
+    spoken = _say(lexicon.mark(text), config)
     heard = resample(spoken, SAMPLE_RATE_HZ, forced.RATE_HZ)
-    theirs, ours = forced.align(original, text), forced.align(heard, text)
+    theirs, ours = (forced.align(audio, text, item["taught"]) for audio in (original, heard))
     if theirs.score < config.min_score:
         raise Rejected("the text does not fit the sound", f"{theirs.score:.1f} a frame")
     stretched = warp.stretch(theirs, ours)
@@ -67,7 +69,7 @@ def run(item: Row, config: Config, work: Workspace) -> list[Row]:
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE_HZ)
         file.writeframes(float_to_pcm16(warp.warp(spoken, SAMPLE_RATE_HZ, to_s, from_s)))
-    said_back = ears.hear(config.ear, "", heard).text if config.ear else ""
+    said_back = ears.hear(config.ear, "", heard, lexicon=item["taught"]).text if config.ear else ""
     return [
         {
             "id": item["id"],

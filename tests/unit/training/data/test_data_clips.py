@@ -181,9 +181,27 @@ def test_only_accepted_or_trusted_clips_count(tmp_path):
 def test_untouched_clips_count_with_what_the_tuned_recogniser_hears(tmp_path):
     clips = [heard("a", "sum words hear", second="some birds here"), heard("b", "some", second="sum")]
     tuned = {"engine": "tuned/whisper", "text": "some words here", "confidence": 0.9, "words": []}
-    item = {"transcribe": clips, "rehear": [{"id": "a", "hypothesis": tuned}], "edits": 0}
+    item = {"transcribe": clips, "rehear": [{"id": "a", "hypothesis": tuned}], "edits": 0, "lexicon": {}}
     rows = corrected.run(item, corrected.Config(trust_below=0.2), Workspace(tmp_path, "k"))
     assert [(each["id"], each["text"]) for each in rows] == [("a", "some words here")]
+
+
+def test_taught_words_go_with_the_texts_that_they_are_in_and_make_only_these_new(tmp_path):
+    clips = [heard("a"), heard("b")]
+    bubble(tmp_path, clips, review.Config())
+    accept(tmp_path, "a", "Parley's face speaks.")
+    accept(tmp_path, "b", "A parleying crowd.")
+    config, work = corrected.Config(), Workspace(tmp_path, "k")
+
+    def rows():
+        item = {"transcribe": clips, "rehear": []} | corrected.context(tmp_path, config)
+        return {each["id"]: each for each in corrected.run(item, config, work)}
+
+    before = rows()
+    Corpus(tmp_path).teach("Parley", "P AA R L IY", "ann")
+    after = rows()
+    assert after["a"]["taught"] == {"Parley": "P AA R L IY"}
+    assert after["b"] == before["b"] and after["b"]["taught"] == {}
 
 
 def test_every_sign_of_a_bad_clip_raises_its_doubt(tmp_path):
@@ -306,7 +324,7 @@ def test_splits_are_by_recording_and_do_not_move_as_the_corpus_grows(tmp_path):
     assert 20 < counts["dev"] < 60 and 20 < counts["test"] < 60
     assert sorted(handover.split({"x", "y", "z"}, config).values()) == ["dev", "test", "train"]
     clips = [
-        {**heard(f"{s}{n}", source=s), "text": "t", "weight": 1.0, "by": "people"}
+        {**heard(f"{s}{n}", source=s), "text": "t", "weight": 1.0, "by": "people", "taught": {}}
         for s in "xyz"
         for n in "12"
     ]
@@ -323,7 +341,7 @@ def test_a_recording_keeps_the_split_that_it_was_given(tmp_path):
     seen: dict[str, str] = {}
     for count in (1, 2, 3, 4, 6, 20):
         clips = [
-            {**heard(f"c{n}", source=f"r{n}"), "text": "t", "weight": 1.0, "by": "people"}
+            {**heard(f"c{n}", source=f"r{n}"), "text": "t", "weight": 1.0, "by": "people", "taught": {}}
             for n in range(count)
         ]
         (manifest,) = handover.run({"corrected": clips, "synthesize": [], "align": []}, config, work)

@@ -52,3 +52,20 @@ def test_a_text_that_fits_scores_better_than_one_that_does_not(clips):
 def test_nothing_can_be_aligned_with_nothing(clips):
     with pytest.raises(Rejected, match="no words"):
         forced.align(clips["rms"], "123 !")
+
+
+def test_a_taught_word_is_aligned_as_taught_and_the_next_text_is_not(clips):
+    by_rule = forced.align(clips["rms"], TEXTS["rms"])
+    taught = forced.align(clips["rms"], TEXTS["rms"], {"Nine": "N AY1 N AH0 N"})
+    assert [name for name, _, _ in taught.words[4].phones] == ["N", "AY", "N", "AH", "N"]
+    assert taught.words[4].text == "nine"
+    assert forced.align(clips["rms"], TEXTS["rms"]) == by_rule
+    assert [name for name, _, _ in by_rule.words[4].phones] == ["N", "AY", "N"]
+
+
+def test_a_taught_word_is_heard():
+    voice = load("flite", TtsSettings())
+    said = np.concatenate([c.audio for c in voice.synthesize("ask [Z ER1 B L AO0 N] about it.", voice="slt")])
+    audio = resample(said, 24_000, 16_000)
+    assert "zerblon" not in ears.hear("sphinx", "", audio).text.lower()
+    assert "zerblon" in ears.hear("sphinx", "", audio, lexicon={"Zerblon": "Z ER B L AO N"}).text.lower()
