@@ -104,6 +104,7 @@ def main(
             heard = pictures(engine.open(name, seed=2), FaceInput(human, last=True))
             kinds += [engine.idle(name)[0], *by_kind(frames, phones)]
             mouths += heard[HUMAN_FROM::HUMAN_EVERY][:HUMAN_TILES]
+            moving.append(frames[: MOVING_S * FPS : 2])
             sound = float_to_pcm16(np.concatenate([said, human]))
             shown = ((i * FRAME_SAMPLES, frame) for i, frame in enumerate([*frames, *heard]))
             write_mp4(clips / f"{name}.mp4", shown, sound)
@@ -113,13 +114,9 @@ def main(
     _write(out / "phones.jpg", sheet(kinds, labels, columns=columns, scale=0.62, crop=1.0))
     times = [f"{(HUMAN_FROM + i * HUMAN_EVERY) / FPS:.2f} s" for i in range(HUMAN_TILES)] * len(names)
     together = [Image.fromarray(np.hstack(each)) for each in zip(*moving[:2], strict=True)]
+    step_ms = 2 * 1000 // FPS
     together[0].save(
-        out / "talking.webp",
-        save_all=True,
-        append_images=together[1:],
-        duration=2000 // FPS,
-        loop=0,
-        quality=55,
+        out / "talking.webp", save_all=True, append_images=together[1:], duration=step_ms, loop=0, quality=55
     )
     _write(out / "human.jpg", sheet(mouths, times, columns=HUMAN_TILES // 2, scale=0.85, crop=0.42))
 
