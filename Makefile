@@ -67,10 +67,12 @@ faces:  ## render, train and export the generated face again (some hours on two 
 	@$(PYTHON) -m training.sda.prepare data/clips data/faces-128 --size 128
 	@$(PYTHON) -m training.sda.speech data/speech --minutes 40
 	@.venv/bin/torchrun --nproc-per-node 2 -m training.sda.train $(FACES)
-	@$(PYTHON) -m training.sda.evaluate $(FACES)
+	@$(PYTHON) -m training.sda.evaluate $(FACES) --also reconstruction=data/runs/sda-128/reconstruct.pt
+	@.venv/bin/torchrun --nproc-per-node 2 -m training.sda.ablate $(FACES)
 	@$(PYTHON) -m training.sda.export data/runs/sda-128/state.pt $(GAN) --faces data/faces-128
 	@$(PYTHON) -m training.sda.card $(FACES) $(GAN)
 	@for a in mira theo; do $(PYTHON) -m training.sda.still --avatar $$a; done
+	@$(PYTHON) -m training.sda.show docs/images/face
 
 load: setup-dev  ## short load test: several people talk at once
 	@$(PARLEY) bench load --sessions 4 --seconds 60

@@ -25,7 +25,12 @@ MEANINGS = """\
 
 
 def card(
-    config: Config, quality: dict[str, dict[str, Any]], steps: int, minutes: float, files: dict[str, int]
+    config: Config,
+    quality: dict[str, dict[str, Any]],
+    ablation: dict[str, Any],
+    steps: int,
+    minutes: float,
+    files: dict[str, int],
 ) -> str:
     """The card, as markdown."""
     from training.sda.evaluate import as_markdown
@@ -51,6 +56,24 @@ Identities {kept.identities.first} to {kept.identities.last}, voices {voices},
 {as_markdown(quality)}
 
 {MEANINGS}
+## What each discriminator is good for
+
+{ablation["steps"]} adversarial steps from the same reconstruction, without one of them
+(`training/sda/ablate.py`): short runs, so the differences are small ones.
+
+{as_markdown(ablation["table"])}
+
+## What it looks like
+
+A row for each face: the two default avatars, and a held-out identity enrolled from one picture. Held-out
+sentences in a voice that was never trained on (`training/sda/show.py`):
+
+![A frame for each kind of sound](../../../../docs/images/face/phones.jpg)
+
+Mouths in succession, while a person's recording speaks (LibriVox, public domain):
+
+![Mouths](../../../../docs/images/face/human.jpg)
+
 ## Files
 
 | file | size |
@@ -77,7 +100,7 @@ def main(
     """Write MODEL_CARD.md beside exported weights.
 
     Raises:
-        ConfigError: The run was not evaluated.
+        ConfigError: The run was not evaluated, or not ablated.
     """
     import torch
 
@@ -85,15 +108,19 @@ def main(
     from training.sda.config import STAGES
 
     run = load(config)
-    measured = run.out / "quality.json"
-    if not measured.is_file():
-        raise ConfigError(f"{measured} does not exist.", fix=f"python -m training.sda.evaluate {config}")
+    read = {}
+    for name, module in (("quality", "evaluate"), ("ablation", "ablate")):
+        measured = run.out / f"{name}.json"
+        if not measured.is_file():
+            raise ConfigError(f"{measured} does not exist.", fix=f"python -m training.sda.{module} {config}")
+        read[name] = json.loads(measured.read_text(encoding="utf-8"))
     state = torch.load(run.out / "state.pt", map_location="cpu", weights_only=True)
     steps = sum(run.steps.of(name) for name in STAGES[: state["stage"]]) + state["step"]
     frames = sum(len(clip) for clip in clips.load(run.faces, "train", identity=run.identity))
     told = card(
         run,
-        json.loads(measured.read_text(encoding="utf-8")),
+        read["quality"],
+        read["ablation"],
         steps,
         frames / 25 / 60,
         json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["bytes"],

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from parley.errors import ConfigError
+from training.sda.ablate import WITHOUT, variant
 from training.sda.board import Board
 from training.sda.config import STAGES, Config, Steps, Weights, load
 from training.sda.discriminators import Judges
@@ -112,3 +113,19 @@ def test_batches_made_ahead_by_other_processes_are_the_same_batches(config: Conf
             np.testing.assert_array_equal(a.mel, b.mel)
     finally:
         ahead.close()
+
+
+def test_an_ablation_differs_in_one_discriminator_alone(config: Config):
+    rows = {name: variant(config, name, 7) for name in WITHOUT}
+    assert rows["all three"].weights == config.weights
+    judges = ("frame", "sequence", "sync")
+    left_out = {name: [w for w in judges if not getattr(row.weights, w)] for name, row in rows.items()}
+    assert left_out == {
+        "all three": [],
+        "no frame": ["frame"],
+        "no sequence": ["sequence"],
+        "no sync": ["sync"],
+    }
+    assert {row.steps.adversarial for row in rows.values()} == {7}
+    assert {row.start_from for row in rows.values()} == {config.out / "reconstruct.pt"}
+    assert len({row.out for row in rows.values()}) == 4
