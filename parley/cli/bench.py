@@ -192,13 +192,16 @@ def face(
     engine: Annotated[str, typer.Option(help="auto (as the manifest says), gan or visemes.")] = "auto",
     seconds: Annotated[int, typer.Option(help="Of speech.", min=1)] = 12,
     quality: Annotated[
-        Path | None, typer.Option(help="A run's YAML: its quality on held-out clips instead (needs PyTorch).")
-    ] = None,
+        bool, typer.Option(help="Quality on held-out clips beside baselines instead (needs PyTorch).")
+    ] = False,
+    run: Annotated[Path, typer.Option(help="The run's YAML whose quality it is.")] = Path(
+        "training/configs/sda-128.yaml"
+    ),
     json: Annotated[bool, typer.Option("--json", help="Quality as JSON; speed always is.")] = False,
 ) -> None:
     """Frames a second on one core: decoder alone, and from sound to H.264; or quality beside baselines."""
     command = ["services.sda.bench", "--avatar", avatar, "--engine", engine, "--seconds", str(seconds)]
-    if quality is not None:
-        command = ["training.sda.evaluate", str(quality), *(["--json"] if json else [])]
+    if quality:
+        command = ["training.sda.evaluate", str(run), *(["--json"] if json else [])]
     # In a process of its own: layers stay apart, and its peak memory is its own.
     raise typer.Exit(subprocess.run([sys.executable, "-m", *command], check=False).returncode)
