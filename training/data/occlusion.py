@@ -1,9 +1,9 @@
 """Frames in which something is before the lower face: a hand, a cup, a microphone that comes and goes.
 
 The landmarks of a covered mouth are guesses, and nothing in them says so. But in pictures that are brought to
-one place the cheeks, chin and upper lip hardly change while somebody speaks, whatever the lips do between
-them: where a good part of that region is unlike what it is in most of the clip, it is covered. What is there
-all the time (a beard) belongs to the face.
+one place, light and shade of the lower face keep their pattern while somebody speaks, whatever the lips do
+in it: where the pattern is unlike that of most of the clip, something else is seen. What is there all the
+time (a beard) belongs to the face.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from parley.engines import Picture
 
 _SIZE = 32
 _TOP, _BOTTOM, _LEFT, _RIGHT = 0.52, 0.86, 0.3, 0.7  # of the crop: below the eyes, inside the cheeks
-_UNLIKE = 26.0  # of 255, in the channel that differs most
 
 
 def small(picture: Picture, transform: NDArray[np.float64], size: int) -> Picture:
@@ -33,19 +32,19 @@ def small(picture: Picture, transform: NDArray[np.float64], size: int) -> Pictur
 
 
 def unlike(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much of the lower face is unlike what it is in most of the clip.
+    """How unlike the lower face's light and shade are to what they are in most of the clip.
 
     Args:
         crops: RGB [frames, 32, 32, 3], the face in one place.
 
     Returns:
-        Shares 0…1, [frames]. A change of light over the whole of a picture does not count.
+        One less the correlation with the median picture, [frames]: 0 the same, about 1 nothing in common.
+        Light that grows or fades does not count.
     """
-    pictures = crops.astype(np.float32)
-    usual = np.median(pictures, 0)
-    apart = pictures - usual
-    apart -= np.median(apart, (1, 2), keepdims=True)
     rows, columns = (slice(round(a * _SIZE), round(b * _SIZE)) for a, b in ((_TOP, _BOTTOM), (_LEFT, _RIGHT)))
-    region = np.abs(apart[:, rows, columns]).max(-1)
-    shares: NDArray[np.float32] = (region > _UNLIKE).mean((1, 2), dtype=np.float32)
-    return shares
+    shades = crops[:, rows, columns].mean(-1, dtype=np.float32).reshape(len(crops), -1)
+    shades -= shades.mean(1, keepdims=True)
+    usual = np.median(shades, 0)
+    lengths = np.linalg.norm(shades, axis=1) * np.linalg.norm(usual)
+    apart: NDArray[np.float32] = 1 - (shades @ usual) / np.maximum(lengths, 1e-6)
+    return apart

@@ -28,7 +28,7 @@ from training.data.workspace import Rejected, Workspace
 from training.ledger import Row
 
 NAME = "align"
-VERSION = 2
+VERSION = 3
 AFTER = ("corrected",)
 
 Points = NDArray[np.float32]
@@ -49,7 +49,7 @@ class Config(BaseModel):
         eyes_down: height of the eyes over the crop's size, from the top.
         smooth_frames: width (standard deviation) of the smoothing over time.
         max_turn: how far the nose may be from the middle between the cheeks, over half their distance.
-        max_covered: how much of the lower face may be unlike what it is in most of the clip.
+        max_covered: how unlike the lower face may be to what it is in most of the clip; see `occlusion`.
         min_good: share of good frames in a clip.
         min_stretch_s: a shorter run of good frames is left out, too.
         mouth_margin: how far the mouth's mask reaches beyond the lips, over the mouth's width.
@@ -62,7 +62,7 @@ class Config(BaseModel):
     eyes_down: float = 0.4
     smooth_frames: float = 2.0
     max_turn: float = 0.45
-    max_covered: float = 0.22
+    max_covered: float = 0.17
     min_good: float = 0.9
     min_stretch_s: float = 1.0
     mouth_margin: float = 0.35

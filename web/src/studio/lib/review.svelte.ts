@@ -288,6 +288,7 @@ export class Review {
       case "theirs": return this.resolve(false);
       case "heard_1": return this.take(0);
       case "heard_2": return this.take(1);
+      case "heard_3": return this.take(2);
       case "history":
       case "everywhere":
         if (this.clip) this.panel = action;
