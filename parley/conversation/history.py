@@ -23,6 +23,9 @@ class History:
     def __init__(self, items: Iterable[HistoryItem] = (), *, max_items: int, max_characters: int) -> None:
         """Takes over `items`.
 
+        What is too long loses its oldest quarter at once, and not a message each turn: a mind that keeps a
+        summary of the beginning, or a server that has read it already, finds it unchanged most of the time.
+
         Args:
             items: Of a conversation that goes on.
             max_items: More than that are forgotten, oldest first.
@@ -45,7 +48,8 @@ class History:
 
     def add(self, item_id: str, role: str, text: str) -> None:
         self._items.append(HistoryItem(item_id, role, text))
-        del self._items[: -self._max_items]
+        if len(self._items) > self._max_items:
+            del self._items[: len(self._items) - self._max_items + self._max_items // 4]
 
     def set_text(self, item_id: str, text: str) -> None:
         """Changes an item's text; nothing happens if it was deleted meanwhile."""
@@ -80,9 +84,17 @@ class History:
             else:
                 messages.append(pb.Message(role=_ROLES[item.role], text=item.text))
                 unheard = False
-        characters = 0
-        for index in range(len(messages) - 1, -1, -1):
-            characters += len(messages[index].text)
-            if characters > self._max_characters and index < len(messages) - 1:
-                return messages[index + 1 :]
-        return messages
+        return messages[self._first_shown(messages) :]
+
+    def _first_shown(self, messages: list[pb.Message]) -> int:
+        """How many messages are left out, so that the rest is short enough; never the last."""
+        too_much = sum(len(message.text) for message in messages) - self._max_characters
+        if too_much <= 0:
+            return 0
+        quarter = max(1, self._max_characters // 4)
+        too_much = -(-too_much // quarter) * quarter
+        for index, message in enumerate(messages[:-1]):
+            if too_much <= 0:
+                return index
+            too_much -= len(message.text)
+        return len(messages) - 1

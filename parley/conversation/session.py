@@ -49,8 +49,8 @@ class TalkSettings:
 
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
-    history_items: int = 200
-    history_characters: int = 24_000
+    history_items: int = 400
+    history_characters: int = 60_000
 
 
 class Session:

@@ -24,6 +24,9 @@ class LlmSettings(ServiceSettings):
     context_tokens: int = Field(
         default=4096, description="vllm: the model's context, unless the server tells.", ge=256
     )
+    history_tokens: int = Field(
+        default=2000, description="vllm: a talk longer than that is continued from a summary.", ge=100
+    )
     output_tokens: int = Field(default=300, description="vllm: longest reply.", ge=1)
     temperature: float = Field(default=0.6, description="vllm: sampling temperature.", ge=0, le=2)
     connect_s: float = Field(default=2.0, description="vllm: seconds to connect.", gt=0)

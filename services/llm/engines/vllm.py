@@ -1,7 +1,7 @@
 """Engine `vllm`: the persona spoken by a large language model behind an OpenAI-compatible server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
@@ -12,29 +12,28 @@ from parley.errors import EngineUnavailable
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.config import LlmSettings
 from services.llm.engines.completions import Chat, Completions, estimate_tokens
+from services.llm.engines.prompt import system_prompt
+from services.llm.engines.summaries import SUMMARY_TOKENS, Summaries
 from services.llm.notes.embedder import Embedder
 from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import parse
 
 _NOTES_GIVEN = 3
 _NOTE_FITS = 0.35
-_NOTE_CHARACTERS = 800
 _ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant"}
 
-SPEECH_RULES = (
-    "You are heard, not read. Answer in one to three short spoken sentences unless asked for more. Plain "
-    "words only: no lists, headings, markup, emoji or web addresses. The person's words come from speech "
-    "recognition and may contain mistakes."
-)
-_NOTES_INTRO = "What you know that may help; rely on it, and do not mention these notes:"
-_GO_ON = (
-    "(The connection broke while you were speaking. Your last message is what was heard so far. Go on right "
-    "after its last word, repeating nothing.)"
-)
+_GO_ON = {
+    "role": "user",
+    "content": "(The connection broke while you were speaking. Your last message is what was heard so far. Go "
+    "on right after its last word, repeating nothing.)",
+}
 
 
 class VllmEngine:
-    """Streams from the server; holds nothing between turns but the avatars' note vectors."""
+    """Streams from the server.
+
+    Between turns it keeps only the avatars' note vectors, and summaries of long talks for an hour.
+    """
 
     name = "vllm"
 
@@ -63,13 +62,15 @@ class VllmEngine:
         )
         self.model = settings.model or "the server's first model"
         self._model = settings.model
+        self._summaries = Summaries()
         self._embedder = embedder or Embedder()
         self._indexes = lru_cache(maxsize=64)(self._index)
         for avatar in list_avatars(settings.avatars_dir):
             self._indexes(avatar.name, _stamp(avatar))
 
     async def close(self) -> None:
-        """Closes the connections to the server."""
+        """Stops making summaries and closes the connections to the server."""
+        await self._summaries.close()
         await self._server.close()
 
     async def generate(self, turn: pb.Turn, *, spoken: str = "") -> AsyncGenerator[TextDelta, None]:
@@ -83,9 +84,17 @@ class VllmEngine:
         model = avatar.mind.adapter or await self._base_model()
         matches = await asyncio.to_thread(self._matching_notes, turn)
         output = turn.max_output_tokens or self._settings.output_tokens
+        talk = _talk(turn)
+        past = self._summaries.past(talk)
+        persona = turn.instructions or avatar.persona
+        system = {
+            "role": "system",
+            "content": system_prompt(persona, summary=past.summary, matches=matches),
+        }
+        going_on = [_said(spoken), _GO_ON] if spoken else []
         body = {
             "model": model,
-            "messages": await self._fitted(model, self._messages(turn, matches, spoken), output),
+            "messages": await self._fitted(model, [system, *talk[past.covered :], *going_on], output),
             "max_tokens": output,
             "temperature": self._settings.temperature,
             "stream": True,
@@ -97,23 +106,19 @@ class VllmEngine:
             async for text in texts:
                 yield TextDelta(joint + text, citations=citations)
                 joint, citations = "", []
+        self._summaries.fold(
+            talk, budget_tokens=self._settings.history_tokens, ask=lambda chat: self._ask(model, chat)
+        )
+
+    async def _ask(self, model: str, chat: Chat) -> str:
+        body = {"model": model, "messages": chat, "max_tokens": SUMMARY_TOKENS, "temperature": 0.2}
+        async with aclosing(self._server.stream({**body, "stream": True})) as texts:
+            return "".join([text async for text in texts])
 
     async def _base_model(self) -> str:
         if not self._model:
             self._model = self.model = await self._server.first_model()
         return self._model
-
-    def _messages(self, turn: pb.Turn, matches: Sequence[Match], spoken: str) -> Chat:
-        avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
-        system = [turn.instructions or avatar.persona, SPEECH_RULES]
-        if matches:
-            known = [_known(match) for match in matches]
-            system.append("\n".join((_NOTES_INTRO, *known)))
-        messages = [{"role": "system", "content": "\n\n".join(system)}]
-        messages += [{"role": _ROLES.get(m.role, "user"), "content": m.text} for m in turn.history if m.text]
-        if spoken:
-            messages += [{"role": "assistant", "content": spoken}, {"role": "user", "content": _GO_ON}]
-        return messages
 
     async def _fitted(self, model: str, messages: Chat, output: int) -> Chat:
         """Drops the oldest exchanges until prompt and reply fit into the model's context.
@@ -151,7 +156,9 @@ def _stamp(avatar: Avatar) -> tuple[tuple[Path, int], ...]:
     return tuple((p, p.stat().st_mtime_ns) for p in sorted((avatar.folder / "notes").glob("*.md")))
 
 
-def _known(match: Match) -> str:
-    """A note as the model is told it: all of it, or of a long one the passage that fits."""
-    whole = " ".join((*match.note.answers[:1], *match.note.more))
-    return whole if len(whole) <= _NOTE_CHARACTERS else f"{match.note.heading}: {match.passage}"
+def _talk(turn: pb.Turn) -> Chat:
+    return [{"role": _ROLES.get(m.role, "user"), "content": m.text} for m in turn.history if m.text]
+
+
+def _said(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}

@@ -37,6 +37,7 @@ _SOUNDS = (
 _STARTS = (("kn", "n"), ("wr", "r"), ("gn", "n"), ("ps", "s"))
 
 
+@lru_cache(maxsize=2048)
 def normal(text: str) -> str:
     """Lower case, contractions spelt out, no punctuation, single spaces."""
     text = text.lower().replace("’", "'")

@@ -108,7 +108,7 @@ def test_two_messages_in_a_row_stay_two() -> None:
 
 
 def test_history_is_bounded_both_ways() -> None:
-    history = History(max_items=3, max_characters=20)
+    history = History(max_items=3, max_characters=24)
     for number in range(6):
         history.add(str(number), "user", f"message {number}")
     assert [item.item_id for item in history] == ["3", "4", "5"]
@@ -117,6 +117,18 @@ def test_history_is_bounded_both_ways() -> None:
     assert history.delete("4") and not history.delete("4")
     assert "3" in history and "4" not in history
     assert history.last_id == "5"
+
+
+def test_a_long_history_keeps_its_beginning_for_many_turns() -> None:
+    history = History(max_items=40, max_characters=1000)
+    beginnings = []
+    for number in range(100):
+        history.add(str(number), "user", f"message {number:03} of some length, fifty characters")
+        shown = history.messages()
+        assert sum(len(message.text) for message in shown) <= 1000
+        beginnings.append(shown[0].text)
+    assert len(set(beginnings)) < 20
+    assert len(history.messages()) >= 14
 
 
 def _audio(generation: int, seq: int) -> tell.ReplyAudio:

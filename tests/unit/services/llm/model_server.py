@@ -52,6 +52,14 @@ class Server:
         words = sum(len(m["content"].split()) for m in (await request.json())["messages"])
         return JSONResponse({"count": words, **self.tokenize})
 
+    def answer_by(self, reply: Callable[[dict[str, Any]], str]) -> None:
+        """Answers every request with what `reply` makes of it."""
+
+        async def respond() -> Response:
+            return await self.says(reply(self.requests[-1]))()
+
+        self.script = [respond]
+
     def says(
         self, *texts: str, then: str = "done", pause_s: float = 0.0
     ) -> Callable[[], Awaitable[Response]]:

@@ -1,0 +1,37 @@
+"""What a language model is told before the talk: who it is, how it speaks, what it knows."""
+
+from collections.abc import Sequence
+
+from services.llm.notes.index import Match
+
+_NOTE_CHARACTERS = 800
+
+SPEECH_RULES = (
+    "You are heard, not read. Answer in one to three short spoken sentences unless asked for more. Plain "
+    "words only: no lists, headings, markup, emoji or web addresses. The person's words come from speech "
+    "recognition and may contain mistakes."
+)
+_SUMMARY_INTRO = "What was said earlier in this conversation, in short:"
+_NOTES_INTRO = "What you know that may help; rely on it, and do not mention these notes:"
+
+
+def system_prompt(persona: str, *, summary: str, matches: Sequence[Match]) -> str:
+    """The system message. What changes most often stands last, so that a server can reuse what it has read.
+
+    Args:
+        persona: Who speaks.
+        summary: Of what was said before the messages that follow; empty: nothing was left out.
+        matches: Notes that fit the person's words.
+    """
+    parts = [persona, SPEECH_RULES]
+    if summary:
+        parts.append(f"{_SUMMARY_INTRO}\n{summary}")
+    if matches:
+        parts.append("\n".join((_NOTES_INTRO, *map(_known, matches))))
+    return "\n\n".join(parts)
+
+
+def _known(match: Match) -> str:
+    """A note as the model is told it: all of it, or of a long one the passage that fits."""
+    whole = " ".join((*match.note.answers[:1], *match.note.more))
+    return whole if len(whole) <= _NOTE_CHARACTERS else f"{match.note.heading}: {match.passage}"
