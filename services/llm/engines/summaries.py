@@ -1,8 +1,8 @@
 """A rolling summary of what a talk has outgrown: its oldest exchanges, folded into a few sentences.
 
-A summary belongs to the exact words that it was made of: it is filed under a hash of all messages up to its end.
-So no conversation finds another's, a message that the person deletes takes the summary with it, and any replica
-that lacks one makes it again.
+A summary belongs to the exact words that it was made of: it is filed under a hash of all messages up to its
+end. So no conversation finds another's, a message that the person deletes takes the summary with it, and any
+replica that lacks one makes it again.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ MAKING_S = 60.0
 SUMMARY_TOKENS = 200
 
 RULES = (
-    "You keep the notes of a spoken conversation. Write down in at most six short plain sentences what was said "
-    "that matters for going on: what the person told and wants, what was answered, what is still open. Call the "
-    "speakers the person and the avatar. Add nothing that was not said."
+    "You keep the notes of a spoken conversation. Write down in at most six short plain sentences what was "
+    "said that matters for going on: what the person told and wants, what was answered, what is still open. "
+    "Call the speakers the person and the avatar. Add nothing that was not said."
 )
 
 Ask = Callable[[Chat], Coroutine[Any, Any, str]]
@@ -69,8 +69,8 @@ class Summaries:
 
         Args:
             messages: The whole talk, oldest first.
-            budget_tokens: More than that, by estimate, beyond the summary is too long; about half of it is left
-                word for word.
+            budget_tokens: More than that, by estimate, beyond the summary is too long; about half of it is
+                left word for word.
             ask: Asks the model.
         """
         past = self.past(messages)

@@ -24,8 +24,8 @@ _ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "as
 
 _GO_ON = {
     "role": "user",
-    "content": "(The connection broke while you were speaking. Your last message is what was heard so far. Go "
-    "on right after its last word, repeating nothing.)",
+    "content": "(The connection broke while you were speaking. Your last message is what was heard so far. "
+    "Go on right after its last word, repeating nothing.)",
 }
 
 
