@@ -10,9 +10,10 @@ from starlette.middleware.cors import CORSMiddleware
 from gateway import errors
 from gateway.auth import Authorizer
 from gateway.config import GatewaySettings
-from gateway.http import avatars, chat, client_secrets, operations, page, speech, transcriptions
+from gateway.http import avatars, chat, client_secrets, memory, operations, page, speech, transcriptions
 from gateway.http.access import Access
 from gateway.http.middleware import Guard
+from gateway.memory.store import FactStore
 from gateway.realtime import route
 from gateway.realtime.registry import Registry
 from gateway.services import Services
@@ -48,18 +49,20 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(settings.allowed_origins()),
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type", "parley-person"],
         )
     authorizer = Authorizer(settings)
     access = Access(authorizer)
-    realtime = route.Realtime(settings, authorizer, registry, services, converse)
+    facts = FactStore(Path(settings.memory)) if settings.memory else None
+    realtime = route.Realtime(settings, authorizer, registry, services, converse, facts)
     app.include_router(operations.router(services, registry, access))
     app.include_router(route.router(realtime))
     app.include_router(client_secrets.router(settings, authorizer, access))
     app.include_router(avatars.router(settings.avatars_dir, access))
     app.include_router(transcriptions.router(settings, services, access))
     app.include_router(speech.router(settings, services, access))
+    app.include_router(memory.router(facts, access))
     app.include_router(chat.router(settings, services, access))
     app.include_router(page.router(static))
     return app

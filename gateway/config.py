@@ -28,6 +28,9 @@ class GatewaySettings(Settings):
     origins: str = Field(
         "", description="Comma-separated origins of other sites whose pages may use this server."
     )
+    memory: str = Field(
+        "", description="SQLite file for facts about people who ask to be remembered; empty: nobody is."
+    )
     resume_s: float = Field(300.0, description="How long a conversation can be resumed after it was left.")
     slow_client_s: float = Field(
         10.0, description="A client that cannot take what is sent for this long is cut."

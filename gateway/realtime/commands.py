@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from gateway.memory.remembering import Remembering
+from gateway.memory.store import Fact, FactStore
 from gateway.realtime import messages as m
 from gateway.realtime.dialect import Dialect, error_event, event, new_id
 from gateway.realtime.items import Item
@@ -46,6 +48,7 @@ class Commands:
         send: Callable[[dict[str, Any]], None],
         tasks: asyncio.TaskGroup,
         show_session: Callable[[Face | None], None],
+        memory: FactStore | None,
     ) -> None:
         self._conversation = conversation
         self._dialect = dialect
@@ -59,6 +62,8 @@ class Commands:
         self._usual: SessionState | None = None
         self._greeted = False
         self._seq = 0
+        self._facts: list[Fact] = []
+        self._memory = Remembering(memory, changed=self._remembered, tasks=tasks)
         self.state = state
         self.heard_samples = 0
         self.starting = False
@@ -128,8 +133,27 @@ class Commands:
             self.state, self._usual = self._usual, None
             await self._configure()
 
+    async def said(self, words: str) -> None:
+        """The person's words, transcribed or typed: for the memory, if they want one."""
+        await self._memory.heard(words)
+
+    async def meet(self) -> None:
+        """Remembers whom the session's configuration names, if it names anybody."""
+        await self._memory.of(self.state.memory.person if self.state.memory else None)
+
+    def close(self) -> None:
+        """Follows no memory any more."""
+        self._memory.close()
+
+    async def _remembered(self, facts: list[Fact]) -> None:
+        """The facts about the person have changed, here or elsewhere."""
+        self._facts = facts
+        await self._configure()
+        self._send(event("avatar.memory", facts=[asdict(fact) for fact in facts]))
+
     async def _configure(self) -> None:
-        await self._conversation.configure(self.state.conversation_config())
+        facts = [fact.text for fact in self._facts]
+        await self._conversation.configure(self.state.conversation_config(facts))
 
     async def _update(self, update: Any) -> None:
         if update.model is not None and update.model != self._avatar.name:
@@ -139,9 +163,17 @@ class Commands:
                 param="session.model",
                 fix="Connect again with ?model= to talk to another avatar.",
             )
+        if update.memory is not None and not self._memory.offered:
+            raise m.EventError(
+                "memory_off",
+                "This server remembers nobody.",
+                param="session.memory",
+                fix="Set PARLEY_GATEWAY_MEMORY to a file.",
+            )
         self._usual = None
         self.state = self.state.merged(update)
         await self._configure()
+        await self.meet()
         self._show_session(update.avatar)
         fresh = not len(self._items) and not self._greeted
         if update.avatar and update.avatar.greet and fresh and self._avatar.greeting:
@@ -213,6 +245,8 @@ class Commands:
             await self._transcribe(item, pcm)
         if item.text:
             await self._conversation.add_message(item.role, item.text, item_id=item.id)
+            if item.role == "user":
+                await self.said(item.text)
         await self._move_behind(following)
         self._send(event("conversation.item.done", previous_item_id=before, item=item.shown()))
 

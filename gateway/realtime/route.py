@@ -16,6 +16,7 @@ from gateway import errors, metrics
 from gateway.auth import Authorizer, Grant
 from gateway.config import GatewaySettings
 from gateway.errors import Refused
+from gateway.memory.store import FactStore
 from gateway.realtime.items import Items
 from gateway.realtime.registry import Parked, Registry
 from gateway.realtime.session import RealtimeSession
@@ -44,6 +45,7 @@ class Realtime:
     registry: Registry
     services: Services
     converse: Converse
+    memory: FactStore | None = None
 
     def admit(self, connection: HTTPConnection) -> tuple[Avatar, Grant]:
         """Checks site, key and avatar.
@@ -97,6 +99,7 @@ class Realtime:
             state=start.state,
             items=start.items,
             visits=start.visits + 1,
+            memory=self.memory,
         )
         if wanted and parked is None:
             return session, Refused(

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway import metrics
 from gateway.auth import subprotocol
 from gateway.config import GatewaySettings
+from gateway.memory.store import FactStore
 from gateway.realtime.commands import Commands, complaint
 from gateway.realtime.dialect import Dialect, error_event, event, text_message
 from gateway.realtime.items import Items
@@ -70,6 +71,7 @@ class RealtimeSession:
         state: SessionState,
         items: Items,
         visits: int,
+        memory: FactStore | None = None,
     ) -> None:
         self.session = session
         self.over = asyncio.Event()
@@ -81,6 +83,7 @@ class RealtimeSession:
         self._initial_state = state
         self._items = items
         self._visits = visits
+        self._memory = memory
         self._outbox = Outbox(
             slow_client_s=settings.slow_client_s, video_deadline_s=settings.video_deadline_s
         )
@@ -116,6 +119,8 @@ class RealtimeSession:
             except* _Closing as group:
                 await self._say_goodbye(group)
             finally:
+                if self._commands is not None:
+                    self._commands.close()
                 await self._end_conversation()
                 log.info("A conversation closed.")
         for item in self._items:
@@ -134,10 +139,12 @@ class RealtimeSession:
                 send=self._tell,
                 tasks=tasks,
                 show_session=lambda face: self._show_session(tasks, face),
+                memory=self._memory,
             )
             self._tell(event("session.created", session=self._shown_session()))
             if notice is not None:
                 self._tell(complaint(notice))
+            await self._commands.meet()
             self._replay_history()
             tasks.create_task(self._guard(self._send))
             tasks.create_task(self._await_end())
@@ -218,6 +225,8 @@ class RealtimeSession:
                     log.warning("The conversation has a problem.", extra={"code": code, "problem": message})
             for lane, out in self._dialect.translate(what):
                 self._outbox.put(lane, out)
+            if isinstance(what, happened.UserTranscript) and self._commands is not None:
+                await self._commands.said(what.text)
             if isinstance(what, happened.ReplyDone):
                 self._quiet.set()
                 ended = {"turn": what.response_id, "generation": what.generation, "status": what.status.value}

@@ -1,5 +1,6 @@
 """The session's configuration: what clients may set, how it merges, what it means for the conversation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Literal
 
@@ -10,6 +11,7 @@ from parley.conversation.interface import ConversationConfig, TurnDetection
 from parley.media.clock import FPS, SAMPLE_RATE_HZ
 from proto.parley.v1 import chain_pb2
 
+PERSON: Final = "[A-Za-z0-9_-]{22,128}"
 _PCM: Final = {"type": "audio/pcm", "rate": SAMPLE_RATE_HZ}
 
 
@@ -97,6 +99,12 @@ class Face(_Strict):
     greet: bool = False
 
 
+class Memory(_Strict):
+    """Asks to be remembered. `person`: a secret of the client's own making; who knows it is that person."""
+
+    person: str = Field(pattern=f"^{PERSON}$")
+
+
 class SessionUpdate(_Strict):
     """The `session` of `session.update`; only what is present changes. Fields typed Any have no effect."""
 
@@ -106,6 +114,7 @@ class SessionUpdate(_Strict):
     output_modalities: list[Literal["text", "audio"]] | None = Field(default=None, min_length=1, max_length=1)
     audio: AudioConfig | None = None
     avatar: Face | None = None
+    memory: Memory | None = None
     tools: list[dict[str, Any]] | None = Field(default=None, max_length=128)
     tool_choice: str | dict[str, Any] | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=4096)] | Literal["inf"] | None = None
@@ -130,6 +139,7 @@ class SessionState:
         transcription: None: no transcription events.
         text_only: Replies are not spoken.
         face: None: a plain Realtime client.
+        memory: None: the person is not remembered.
         tools: Shown back to the client; avatars call none.
     """
 
@@ -138,6 +148,7 @@ class SessionState:
     instructions: str = ""
     text_only: bool = False
     face: Face | None = None
+    memory: Memory | None = None
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_choice: str | dict[str, Any] = "auto"
 
@@ -161,6 +172,8 @@ class SessionState:
             changes["text_only"] = update.output_modalities == ["text"]
         if "avatar" in given:
             changes["face"] = update.avatar
+        if "memory" in given:
+            changes["memory"] = update.memory
         if "tools" in given:
             changes["tools"] = update.tools or []
         if "tool_choice" in given:
@@ -172,8 +185,12 @@ class SessionState:
             changes["transcription"] = audio_in.transcription
         return replace(self, **changes)
 
-    def conversation_config(self) -> ConversationConfig:
-        """What this means for the conversation. The face has the size that its engine draws."""
+    def conversation_config(self, facts: Sequence[str] = ()) -> ConversationConfig:
+        """What this means for the conversation. The face has the size that its engine draws.
+
+        Args:
+            facts: What is remembered of the person.
+        """
         spoken = self.transcription or DEFAULT_TRANSCRIPTION
         listed = (spoken.prompt or "").split(",") if "," in (spoken.prompt or "") else []
         return ConversationConfig(
@@ -184,6 +201,7 @@ class SessionState:
             reports_playback=self.face is not None,
             can_pause=self.face is not None,
             language=spoken.language or "",
+            facts=tuple(facts),
             hotwords=tuple(w.strip() for w in (*(spoken.keywords or ()), *listed) if w.strip()),
         )
 

@@ -33,6 +33,7 @@ class ConversationConfig:
         reports_playback: The front sends `played`; without it the position is estimated from wall time.
         can_pause: The front obeys Paused/Resumed; without it a possible barge-in flushes at once.
         language: BCP-47; empty: the avatar's.
+        facts: What is known of the person from earlier talks, in their own words.
         hotwords: Words the ears should expect, besides the avatar's lexicon.
     """
 
@@ -44,6 +45,7 @@ class ConversationConfig:
     can_pause: bool = False
     language: str = ""
     hotwords: Sequence[str] = ()
+    facts: Sequence[str] = ()
 
 
 class EarStream(Protocol):

@@ -113,6 +113,7 @@ class Replies:
                 created_unix_ms=created,
                 deadline_unix_ms=created + _WORTH_SAYING_MS,
                 verbatim=command.verbatim,
+                facts=config.facts,
             )
         )
         if not command.speculative:

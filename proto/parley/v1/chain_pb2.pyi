@@ -49,7 +49,7 @@ class VideoFormat(_message.Message):
     def __init__(self, codec: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., fps: _Optional[int] = ...) -> None: ...
 
 class Turn(_message.Message):
-    __slots__ = ("trace", "avatar", "history", "instructions", "want_audio", "video", "created_unix_ms", "deadline_unix_ms", "max_output_tokens", "verbatim")
+    __slots__ = ("trace", "avatar", "history", "instructions", "want_audio", "video", "created_unix_ms", "deadline_unix_ms", "max_output_tokens", "verbatim", "facts")
     TRACE_FIELD_NUMBER: _ClassVar[int]
     AVATAR_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class Turn(_message.Message):
     DEADLINE_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     VERBATIM_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
     trace: Trace
     avatar: str
     history: _containers.RepeatedCompositeFieldContainer[Message]
@@ -70,7 +71,8 @@ class Turn(_message.Message):
     deadline_unix_ms: int
     max_output_tokens: int
     verbatim: str
-    def __init__(self, trace: _Optional[_Union[Trace, _Mapping]] = ..., avatar: _Optional[str] = ..., history: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., instructions: _Optional[str] = ..., want_audio: _Optional[bool] = ..., video: _Optional[_Union[VideoFormat, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., deadline_unix_ms: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., verbatim: _Optional[str] = ...) -> None: ...
+    facts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, trace: _Optional[_Union[Trace, _Mapping]] = ..., avatar: _Optional[str] = ..., history: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., instructions: _Optional[str] = ..., want_audio: _Optional[bool] = ..., video: _Optional[_Union[VideoFormat, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., deadline_unix_ms: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., verbatim: _Optional[str] = ..., facts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ("trace", "avatar", "video", "created_unix_ms", "deadline_unix_ms")

@@ -61,7 +61,7 @@ class NotesEngine:
         dialogue = self._dialogue_of(turn)
         # The turn's own time, so that a take-over gives the same answer.
         now = datetime.fromtimestamp(turn.created_unix_ms / 1000) if turn.created_unix_ms else datetime.now()
-        return dialogue.answer(turn.history, now)
+        return dialogue.answer(turn.history, now, facts=turn.facts)
 
     def matches(self, turn: pb.Turn, *, limit: int) -> list[Match]:
         """The notes that the person's words are about, best first."""

@@ -11,19 +11,23 @@ SPEECH_RULES = (
     "words only: no lists, headings, markup, emoji or web addresses. The person's words come from speech "
     "recognition and may contain mistakes."
 )
+_FACTS_INTRO = "What the person you talk with told you about themselves before, in their own words:"
 _SUMMARY_INTRO = "What was said earlier in this conversation, in short:"
 _NOTES_INTRO = "What you know that may help; rely on it, and do not mention these notes:"
 
 
-def system_prompt(persona: str, *, summary: str, matches: Sequence[Match]) -> str:
+def system_prompt(persona: str, *, facts: Sequence[str], summary: str, matches: Sequence[Match]) -> str:
     """The system message. What changes most often stands last, so that a server can reuse what it has read.
 
     Args:
         persona: Who speaks.
+        facts: What the person wants remembered of earlier talks.
         summary: Of what was said before the messages that follow; empty: nothing was left out.
         matches: Notes that fit the person's words.
     """
     parts = [persona, SPEECH_RULES]
+    if facts:
+        parts.append("\n".join((_FACTS_INTRO, *facts)))
     if summary:
         parts.append(f"{_SUMMARY_INTRO}\n{summary}")
     if matches:

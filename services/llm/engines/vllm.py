@@ -89,7 +89,7 @@ class VllmEngine:
         persona = turn.instructions or avatar.persona
         system = {
             "role": "system",
-            "content": system_prompt(persona, summary=past.summary, matches=matches),
+            "content": system_prompt(persona, facts=turn.facts, summary=past.summary, matches=matches),
         }
         going_on = [_said(spoken), _GO_ON] if spoken else []
         body = {

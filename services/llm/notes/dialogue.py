@@ -70,18 +70,27 @@ class Dialogue:
         """The notes that `text` is about, best first."""
         return self._index.search(text, limit=limit)
 
-    def answer(self, history: Sequence[pb.Message], now: datetime) -> Answer:
-        """The answer to `history[-1]`; the same for the same history and time."""
-        return _Turn(self, history, now).answer()
+    def answer(self, history: Sequence[pb.Message], now: datetime, *, facts: Sequence[str] = ()) -> Answer:
+        """The answer to `history[-1]`; the same for the same history and time.
+
+        Args:
+            history: What was said.
+            now: The time.
+            facts: What the person wants remembered of earlier talks, in their own words.
+        """
+        return _Turn(self, history, now, facts).answer()
 
 
 class _Turn:
     """Answers one turn."""
 
-    def __init__(self, dialogue: Dialogue, history: Sequence[pb.Message], now: datetime) -> None:
+    def __init__(
+        self, dialogue: Dialogue, history: Sequence[pb.Message], now: datetime, facts: Sequence[str]
+    ) -> None:
         self._d = dialogue
         self._past = Past(history, dialogue._index.notes)
         self._now = now
+        self._facts = facts
         self._heard = heard = normal(history[-1].text)
         stripped = dialogue._address.sub("", heard).removesuffix(f" {normal(dialogue._title)}").strip()
         self._text = stripped or heard
@@ -120,8 +129,10 @@ class _Turn:
         if said:
             return Answer(said, "skill")
         if skills.asks_own_name(text):
-            name = skills.last_name_given(self._past.questions)
+            name = skills.last_name_given([*self._facts, *self._past.questions])
             return self._say("your-name" if name else "nameless", kind="skill", subject=name or "")
+        if self._facts and skills.asks_what_is_remembered(text):
+            return Answer(skills.told_back(self._facts), "skill")
         if name := skills.own_name(text):
             return self._say("met", kind="skill", subject=name)
         return None

@@ -1,7 +1,7 @@
 """Small things that need no notes: the time, the date, sums, and names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from services.llm.notes.numbers import NUMBER, read, say, say_ordinal
@@ -16,6 +16,21 @@ _SUM = re.compile(
 _ASKS_SUM = re.compile(r"\b(?:what|how much|calculate|compute|add|work out)\b")
 _MY_NAME = re.compile(r"\b(?:my name is|i am called|call me|people call me) ([a-z]+)\b")
 _ASKS_MY_NAME = re.compile(r"\b(?:what is my name|do you (?:know|remember) my name|who am i)\b")
+_ASKS_MEMORY = re.compile(
+    r"\bwhat (?:do|can|did) you (?:still )?(?:know|remember) (?:about|of) me\b"
+    r"|\bdo you (?:still )?remember me\b"
+)
+_YOURS = {
+    "i am": "you are",
+    "i": "you",
+    "my": "your",
+    "me": "you",
+    "mine": "yours",
+    "we": "you",
+    "our": "your",
+}
+_MINE = re.compile(r"\b(?:i am|i'm|i|my|me|mine|we|our)\b", re.IGNORECASE)
+_TOLD_BACK = 4
 _LARGEST = 999_999_999
 
 
@@ -87,6 +102,20 @@ def own_name(text: str) -> str | None:
 def asks_own_name(text: str) -> bool:
     """Whether the person asks for their own name."""
     return bool(_ASKS_MY_NAME.search(text))
+
+
+def asks_what_is_remembered(text: str) -> bool:
+    """Whether the person asks what the avatar remembers of them."""
+    return bool(_ASKS_MEMORY.search(text))
+
+
+def told_back(facts: Sequence[str]) -> str:
+    """The newest facts in the second person: "You told me that you live in Oslo, and that you like tea."."""
+    parts = [
+        _MINE.sub(lambda m: _YOURS[m[0].lower().replace("i'm", "i am")], fact) for fact in facts[-_TOLD_BACK:]
+    ]
+    clauses = [f"that {part[0].lower()}{part[1:].rstrip('.')}" for part in parts]
+    return f"You told me {', and '.join(clauses)}."
 
 
 def last_name_given(texts: Iterable[str]) -> str | None:

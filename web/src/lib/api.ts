@@ -1,7 +1,7 @@
 /** The HTTP routes that the page needs, and what their answers say about a failed connection. */
 
 import type { ConnectionTrouble } from "./problems";
-import type { Engines } from "./protocol";
+import type { Engines, Fact } from "./protocol";
 
 export interface AvatarSummary {
   name: string;
@@ -67,6 +67,22 @@ export class Api {
       body: JSON.stringify({ session: { type: "realtime", model: avatar } }),
     });
     return text(body["value"]);
+  }
+
+  /** What is remembered of a person. Throws ApiError: also when this server remembers nobody. */
+  async facts(person: string): Promise<Fact[]> {
+    const body = await this.json("v1/memory", { headers: { "Parley-Person": person } });
+    return list(body["data"]).map((fact) => ({
+      id: text(fact["id"]),
+      text: text(fact["text"]),
+      created_unix: Number(fact["created_unix"]),
+    }));
+  }
+
+  /** Forgets one fact about a person, or all. Throws ApiError. */
+  async forget(person: string, id?: string): Promise<void> {
+    const path = id === undefined ? "v1/memory" : `v1/memory/${encodeURIComponent(id)}`;
+    await this.json(path, { method: "DELETE", headers: { "Parley-Person": person } });
   }
 
   /** How the server is. Throws ApiError("gone"). */

@@ -1,9 +1,11 @@
-/** What the page remembers in this browser. Nothing of a conversation is among it. */
+/** What the page keeps in this browser. Nothing of a conversation is among it. */
 
 export type Theme = "system" | "light" | "dark";
 export type TalkMode = "hands-free" | "push-to-talk";
 
 const STORE = "parley.preferences";
+const PERSON_STORE = "parley.person";
+const REMEMBERED_STORE = "parley.remembered";
 const KEY_STORE = "parley.key";
 
 export class Preferences {
@@ -25,6 +27,23 @@ export class Preferences {
   save(): void {
     const { theme, mode, volume, transcript, avatar } = this;
     store(() => localStorage.setItem(STORE, JSON.stringify({ theme, mode, volume, transcript, avatar })));
+  }
+
+  /** The secret by which a server knows this person again; empty: they never asked to be remembered. */
+  get person(): string {
+    return store(() => localStorage.getItem(PERSON_STORE)) ?? "";
+  }
+
+  set person(value: string) {
+    store(() => localStorage.setItem(PERSON_STORE, value));
+  }
+
+  get remembered(): boolean {
+    return store(() => localStorage.getItem(REMEMBERED_STORE)) === "yes";
+  }
+
+  set remembered(value: boolean) {
+    store(() => localStorage.setItem(REMEMBERED_STORE, value ? "yes" : "no"));
   }
 
   /** The access key, until the tab is closed. */

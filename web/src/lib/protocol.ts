@@ -66,17 +66,25 @@ export type ServerEvent =
   | { type: "avatar.state"; state: Activity }
   | { type: "avatar.transcript.partial"; item_id: string; text: string; stable_chars: number }
   | { type: "avatar.reply.started"; response_id: string; item_id: string; generation: number }
+  | { type: "avatar.memory"; facts: Fact[] }
   | { type: "avatar.citations"; item_id: string; generation: number; citations: string[] }
   | { type: "avatar.pause" | "avatar.resume" | "avatar.flush"; generation: number }
   | { type: "avatar.latency"; generation: number; ms: LatencyMs }
   | { type: "error"; error: { type?: string; code?: string; message: string } };
+
+/** Something that the person said about themselves and wants remembered. */
+export interface Fact {
+  id: string;
+  text: string;
+  created_unix: number;
+}
 
 export interface StatusDetails {
   error?: { code?: string; message?: string } | null;
 }
 
 export type ClientEvent =
-  | { type: "session.update"; session: SessionUpdate }
+  | { type: "session.update"; session: SessionUpdate | MemoryUpdate }
   | { type: "input_audio_buffer.commit" }
   | { type: "input_audio_buffer.clear" }
   | { type: "conversation.item.create"; item: { type: "message"; role: "user"; content: ContentPart[] } }
@@ -92,6 +100,12 @@ export interface SessionUpdate {
   };
   /** `greet`: say the greeting if the conversation is new. */
   avatar?: { video: VideoChoice; media: "binary"; greet: boolean };
+}
+
+/** `person`: this browser's secret; null: nobody is remembered. */
+export interface MemoryUpdate {
+  type: "realtime";
+  memory: { person: string } | null;
 }
 
 interface PcmFormat {

@@ -1,6 +1,7 @@
 import { Api } from "./api";
 import { MicrophoneError, type MicrophoneTrouble } from "./audio/microphone";
 import { Directory } from "./directory.svelte";
+import { Memory } from "./memory.svelte";
 import { Preferences, type TalkMode } from "./preferences.svelte";
 import { describeConnection, describeMicrophone } from "./problems";
 import { sessionUpdate, type Activity, type AvatarInfo, type LatencyMs, type ServerEvent, type VideoChoice } from "./protocol";
@@ -21,8 +22,8 @@ export type Mood = Activity | "connecting" | "away" | "ready";
 const SHORTEST_TALK_MS = 250;
 /** The microphone's last chunks are still on their way when the key goes up. */
 const TALK_TAIL_MS = 160;
-/** Errors that say no more than "nothing to stop". */
-const HARMLESS = new Set(["response_cancel_not_active", "input_audio_buffer_commit_empty"]);
+/** Errors that say no more than "nothing to stop", or "nobody is remembered here". */
+const HARMLESS = new Set(["memory_off", "response_cancel_not_active", "input_audio_buffer_commit_empty"]);
 
 /** One person's talk with one avatar: everything that the page shows, and everything that can be done. */
 export class Talk {
@@ -61,6 +62,7 @@ export class Talk {
     onVideoBroken: (reason) => this.fallBackToJpeg(reason),
     captionOf: (generation) => this.entries.find((entry) => entry.generation === generation),
   });
+  readonly memory = new Memory(this.preferences, () => this.api, (event) => this.socket?.send(event));
   private readonly listener = new Listener({
     send: (message) => this.socket?.sendMedia(message),
     onLevel: (level) => (this.level = level),
@@ -289,6 +291,9 @@ export class Talk {
       case "avatar.flush":
         this.obey(event.type, event.generation);
         break;
+      case "avatar.memory":
+        this.memory.facts = event.facts;
+        break;
       case "avatar.latency":
         this.latencies = [...this.latencies, { generation: event.generation, ms: event.ms }];
         break;
@@ -309,6 +314,7 @@ export class Talk {
     this.player.reset();
     this.activity = "listening";
     this.askForFace(this.video ?? "jpeg");
+    this.memory.introduce();
   }
 
   private askForFace(video: VideoChoice): void {

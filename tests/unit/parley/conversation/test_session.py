@@ -1,6 +1,7 @@
 """Whole conversations over the in-memory chain, with scripted ears and workers, on virtual time."""
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -362,6 +363,17 @@ async def test_a_dead_mind_is_told_within_two_seconds() -> None:
         stage.workers.dead.clear()
         await stage.person.ask("and now please")
         assert (await stage.front.until(tell.ReplyDone, 2)).status is ReplyStatus.COMPLETED
+
+
+@virtual
+async def test_facts_about_the_person_go_with_the_next_turn_and_no_further() -> None:
+    async with play() as stage:
+        for facts in (("My name is Anna.",), ()):
+            await stage.session.configure(replace(stage.session.config, facts=facts))
+            count = len(stage.front.all(tell.ReplyDone)) + 1
+            await stage.person.ask()
+            await stage.front.until(tell.ReplyDone, count)
+        assert [list(turn.facts) for turn in stage.workers.turns] == [["My name is Anna."], []]
 
 
 @virtual

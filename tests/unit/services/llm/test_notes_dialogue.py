@@ -137,6 +137,20 @@ def test_what_the_person_says_of_themselves(engine: NotesEngine) -> None:
     assert "name" in unknown.text and "Anna" not in unknown.text
 
 
+def test_what_an_earlier_talk_told(engine: NotesEngine) -> None:
+    def asked(text: str, *facts: str) -> str:
+        history = [pb.Message(role=pb.ROLE_USER, text=text)]
+        return engine.answer(pb.Turn(avatar="mira", history=history, facts=facts)).text
+
+    facts = ("My name is Anna.", "I live in Oslo.", "I'm from Norway.")
+    assert "Anna" in asked("what is my name", *facts)
+    assert asked("what do you remember about me", *facts) == (
+        "You told me that your name is Anna, and that you live in Oslo, and that you are from Norway."
+    )
+    assert "Anna" not in asked("what is my name")
+    assert "told me" not in asked("what do you remember about me")
+
+
 def test_nothing_heard(engine: NotesEngine) -> None:
     (answer,) = talk(engine, "...")
     assert answer.kind == "move"

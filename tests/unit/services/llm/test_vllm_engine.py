@@ -57,6 +57,16 @@ async def test_instructions_replace_the_persona() -> None:
     assert server.requests[0]["messages"][0]["content"].startswith("You are a pirate.")
 
 
+async def test_facts_reach_the_model_that_talks_with_their_owner_alone() -> None:
+    async with serving() as (server, engine):
+        server.script = [server.says("Hi.")]
+        await reply(engine, turn("hello", facts=["My name is Anna."]))
+        await reply(engine, turn("hello", facts=["I live in bergen."]))
+    systems = [request["messages"][0]["content"] for request in server.requests]
+    assert "My name is Anna." in systems[0] and "bergen" not in systems[0]
+    assert "I live in bergen." in systems[1] and "Anna" not in systems[1]
+
+
 async def test_takes_the_servers_first_model_when_none_is_set() -> None:
     async with serving(model="") as (server, engine):
         server.script = [server.says("Hi.")]

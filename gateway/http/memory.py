@@ -1,0 +1,62 @@
+"""`/v1/memory`: a person looks at what is remembered of them, and deletes it."""
+
+import re
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+
+from gateway.errors import Refused
+from gateway.http.access import Access
+from gateway.memory.store import FactStore
+from gateway.realtime.session_config import PERSON
+
+
+def router(store: FactStore | None, access: Access) -> APIRouter:
+    """`GET` and `DELETE /v1/memory`, `DELETE /v1/memory/{id}`.
+
+    The person is named by the secret in the header `Parley-Person`: addresses end up in logs, headers do not.
+    """
+    routes = APIRouter(prefix="/v1/memory", dependencies=[Depends(access.limited)], tags=["memory"])
+
+    def opened() -> FactStore:
+        if store is None:
+            raise Refused(
+                404, "memory_off", "This server remembers nobody.", fix="Set PARLEY_GATEWAY_MEMORY to a file."
+            )
+        return store
+
+    def person(parley_person: Annotated[str, Header()] = "") -> str:
+        if not re.fullmatch(PERSON, parley_person):
+            raise Refused(
+                400,
+                "invalid_person",
+                "Whose memory?",
+                fix="Send the header Parley-Person: 22 to 128 letters, digits, '-' or '_'.",
+            )
+        return parley_person
+
+    @routes.get("")
+    async def remembered(
+        facts: Annotated[FactStore, Depends(opened)], whose: Annotated[str, Depends(person)]
+    ) -> dict[str, Any]:
+        """All that is remembered of the person."""
+        return {"object": "list", "data": [asdict(fact) for fact in await facts.facts(whose)]}
+
+    @routes.delete("")
+    async def forget_all(
+        facts: Annotated[FactStore, Depends(opened)], whose: Annotated[str, Depends(person)]
+    ) -> dict[str, Any]:
+        """Forgets the person."""
+        return {"deleted": await facts.delete(whose)}
+
+    @routes.delete("/{fact_id}")
+    async def forget(
+        facts: Annotated[FactStore, Depends(opened)], whose: Annotated[str, Depends(person)], fact_id: str
+    ) -> dict[str, Any]:
+        """Forgets one fact."""
+        if not await facts.delete(whose, fact_id):
+            raise Refused(404, "fact_not_found", "Nothing of that id is remembered of this person.")
+        return {"deleted": 1}
+
+    return routes
