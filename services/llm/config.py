@@ -1,9 +1,12 @@
 """Settings of the llm service."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from parley.service import ServiceSettings
+from services.llm.policy import DEFAULT as POLICY
 
 
 class LlmSettings(ServiceSettings):
@@ -14,6 +17,8 @@ class LlmSettings(ServiceSettings):
     port: int = Field(default=50053, description="gRPC port.")
     metrics_port: int = Field(default=9093, description="Prometheus port.")
     engine: str = Field(default="notes", description="notes, vllm or fake.")
+
+    policy: Path = Field(default=POLICY, description="What every avatar refuses; see policy.md.")
 
     url: str = Field(default="", description="vllm: base URL of an OpenAI-compatible server, ending in /v1.")
     model: str = Field(

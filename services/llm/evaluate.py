@@ -30,6 +30,7 @@ from services.llm.engines.notes import NotesEngine
 from services.llm.notes import dialogue
 
 SETS = Path(__file__).resolve().parent / "eval"
+REFUSALS = SETS / "refusals.yaml"
 DEVELOPMENT, HELD_OUT, DETAILS = SETS / "questions.yaml", SETS / "held_out.yaml", SETS / "details.yaml"
 
 
@@ -62,10 +63,15 @@ class Outcome:
     found: bool
 
     @property
+    def refused(self) -> bool:
+        """The policy forbids an answer; to a question that nothing answers, that is right too."""
+        return self.kind == "refusal"
+
+    @property
     def right(self) -> bool:
         """The right note, or no note where there is none."""
         wanted = self.question.notes
-        return self.answered in wanted if wanted else not self.answered
+        return self.answered in wanted if wanted else not self.answered or self.refused
 
 
 def load_questions(path: Path) -> list[Question]:
@@ -89,7 +95,7 @@ def run(engine: NotesEngine, questions: Iterable[Question]) -> list[Outcome]:
         start = time.perf_counter()
         answer = engine.answer(turn)
         spent = (time.perf_counter() - start) * 1000
-        told = answer.note if answer.kind in {"note", "skill"} else ""
+        told = answer.note if answer.kind in {"note", "skill", "refusal"} else ""
         three = {match.note.id for match in engine.matches(turn, limit=3)}
         outcomes.append(Outcome(question, told, answer.kind, spent, bool(three & question.notes)))
     return outcomes
@@ -110,6 +116,7 @@ def figures(outcomes: list[Outcome]) -> dict[str, float]:
         "answered_rightly": share([o for o in can if o.right], can),
         "found_in_three": share([o for o in can if o.found], can),
         "asked_back": share([o for o in can if o.kind == "clarify"], can),
+        "refused": share([o for o in outcomes if o.refused], outcomes),
         "wrong_answers": share([o for o in can if o.answered and not o.right], can),
         "false_answers": share([o for o in cannot if not o.right], cannot),
     }
@@ -161,7 +168,7 @@ def main() -> None:
     development = run(engine, load_questions(DEVELOPMENT))
     others = {
         name: run(engine, load_questions(path))
-        for name, path in (("held_out", HELD_OUT), ("details", DETAILS))
+        for name, path in (("held_out", HELD_OUT), ("details", DETAILS), ("refusals", REFUSALS))
     }
     result = report({"development": development, **others})
     if options.wrong:

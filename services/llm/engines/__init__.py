@@ -10,7 +10,7 @@ from services.llm.config import LlmSettings
 def _notes(settings: LlmSettings) -> LlmEngine:
     from services.llm.engines.notes import NotesEngine
 
-    return NotesEngine(settings.avatars_dir)
+    return NotesEngine(settings.avatars_dir, policy=settings.policy)
 
 
 def _vllm(settings: LlmSettings) -> LlmEngine:

@@ -13,6 +13,8 @@ from services.llm.notes.dialogue import Answer, Dialogue
 from services.llm.notes.embedder import Embedder
 from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import Note, parse, parse_file
+from services.llm.policy import DEFAULT as POLICY
+from services.llm.policy import load_policy
 from services.llm.replies import rest_after
 
 COMMON = Path(__file__).resolve().parents[1] / "notes" / "common.md"
@@ -28,18 +30,20 @@ class NotesEngine:
     name = "notes"
     model = "MiniLM-L6 retrieval over the avatar's notes"
 
-    def __init__(self, avatars_dir: Path, embedder: Embedder | None = None) -> None:
+    def __init__(self, avatars_dir: Path, embedder: Embedder | None = None, *, policy: Path = POLICY) -> None:
         """Loads the embedder and every installed avatar's notes; later ones are read when first talked to.
 
         Args:
             avatars_dir: Where the avatars are.
             embedder: For the notes; None: a new one.
+            policy: What is refused.
 
         Raises:
             EngineUnavailable: The embedder's weights are missing.
-            ConfigError: An avatar's manifest is malformed.
+            ConfigError: An avatar's manifest, or the policy, is malformed.
         """
         self._avatars_dir = avatars_dir
+        self._policy = load_policy(policy)
         self._embedder = embedder or Embedder()
         self._dialogues = lru_cache(maxsize=_AVATARS_KEPT)(self._dialogue)
         for avatar in list_avatars(avatars_dir):
@@ -73,7 +77,9 @@ class NotesEngine:
 
     def _dialogue(self, avatar: str, files: tuple[tuple[str, str], ...]) -> Dialogue:
         loaded: Avatar = load_avatar(self._avatars_dir, avatar)
-        return Dialogue(NoteIndex(with_common(parse(dict(files))), self._embedder), loaded.title)
+        return Dialogue(
+            NoteIndex([*with_common(parse(dict(files))), *self._policy.notes], self._embedder), loaded.title
+        )
 
 
 def with_common(notes: list[Note]) -> list[Note]:

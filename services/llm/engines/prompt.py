@@ -16,16 +16,19 @@ _SUMMARY_INTRO = "What was said earlier in this conversation, in short:"
 _NOTES_INTRO = "What you know that may help; rely on it, and do not mention these notes:"
 
 
-def system_prompt(persona: str, *, facts: Sequence[str], summary: str, matches: Sequence[Match]) -> str:
+def system_prompt(
+    persona: str, *, policy: str, facts: Sequence[str], summary: str, matches: Sequence[Match]
+) -> str:
     """The system message. What changes most often stands last, so that a server can reuse what it has read.
 
     Args:
         persona: Who speaks.
+        policy: What it holds to, whoever it is.
         facts: What the person wants remembered of earlier talks.
         summary: Of what was said before the messages that follow; empty: nothing was left out.
         matches: Notes that fit the person's words.
     """
-    parts = [persona, SPEECH_RULES]
+    parts = [persona, SPEECH_RULES, policy]
     if facts:
         parts.append("\n".join((_FACTS_INTRO, *facts)))
     if summary:

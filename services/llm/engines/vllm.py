@@ -17,6 +17,7 @@ from services.llm.engines.summaries import SUMMARY_TOKENS, Summaries
 from services.llm.notes.embedder import Embedder
 from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import parse
+from services.llm.policy import load_policy
 
 _NOTES_GIVEN = 3
 _NOTE_FITS = 0.35
@@ -46,6 +47,7 @@ class VllmEngine:
 
         Raises:
             EngineUnavailable: No server is set.
+            ConfigError: The policy is malformed.
         """
         if not settings.url:
             raise EngineUnavailable(
@@ -62,6 +64,7 @@ class VllmEngine:
         )
         self.model = settings.model or "the server's first model"
         self._model = settings.model
+        self._policy = load_policy(settings.policy)
         self._summaries = Summaries()
         self._embedder = embedder or Embedder()
         self._indexes = lru_cache(maxsize=64)(self._index)
@@ -89,7 +92,9 @@ class VllmEngine:
         persona = turn.instructions or avatar.persona
         system = {
             "role": "system",
-            "content": system_prompt(persona, facts=turn.facts, summary=past.summary, matches=matches),
+            "content": system_prompt(
+                persona, policy=self._policy.rules, facts=turn.facts, summary=past.summary, matches=matches
+            ),
         }
         going_on = [_said(spoken), _GO_ON] if spoken else []
         body = {

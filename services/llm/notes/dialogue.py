@@ -12,11 +12,13 @@ from services.llm.notes.history import Past
 from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import Note
 from services.llm.notes.words import STOP_WORDS, normal
+from services.llm.policy import is_refusal
 
 # Five-fold cross-validation on eval/questions.yaml put "none of the notes" at 0.475, against notes that did
 # not yet hold the example questions that the set inspired. Half a logit above that, a note is told; two
 # below, it is asked about.
 ANSWER, CLARIFY, MOVE = 0.50, 0.40, 0.80
+REFUSE = 0.58
 
 _ADDRESS = "(?:hey |hi |hello |ok |okay |so |well |um |uh |oh |ah |and |but |now |please |excuse me |sorry )*"
 _PRONOUN = re.compile(r"\b(?:it|its|they|them|their|that|those|these|this|he|she|him|her|one|there)\b")
@@ -42,7 +44,7 @@ class Answer:
 
     Attributes:
         text: As written in the notes, or by a skill.
-        kind: "note", "move", "skill", "clarify", "statement" or "unknown".
+        kind: "note", "move", "skill", "clarify", "statement", "unknown" or "refusal".
         note: Id of the note that it rests on; empty if on none.
     """
 
@@ -62,7 +64,9 @@ class Dialogue:
         self._index = index
         self._title = title
         self._moves = {note.key: note for note in index.notes if note.internal}
-        self._by_heading = {normal(note.heading): note for note in index.notes if not note.internal}
+        self._by_heading = {
+            normal(note.heading): note for note in index.notes if not note.internal and not is_refusal(note)
+        }
         self._offered = [note for note in index.notes if note.offered and note.more]
         self._address = re.compile(rf"^{_ADDRESS}(?:{re.escape(normal(title))}\b ?)?{_ADDRESS}")
 
@@ -91,6 +95,7 @@ class _Turn:
         self._past = Past(history, dialogue._index.notes)
         self._now = now
         self._facts = facts
+        self._searched: dict[str, list[Match]] = {}
         self._heard = heard = normal(history[-1].text)
         stripped = dialogue._address.sub("", heard).removesuffix(f" {normal(dialogue._title)}").strip()
         self._text = stripped or heard
@@ -101,6 +106,8 @@ class _Turn:
         text = self._text
         if not text:
             return self._say("unclear", kind="move")
+        if refused := self._refused(text):
+            return Answer(refused.answers[0], "refusal", refused.id)
         if skill := self._skill(text):
             return skill
         if match := _INSTEAD.match(text):
@@ -136,6 +143,11 @@ class _Turn:
         if name := skills.own_name(text):
             return self._say("met", kind="skill", subject=name)
         return None
+
+    def _refused(self, text: str) -> Note | None:
+        """The rule against what the person asks for; always in the same words, however often it is asked."""
+        found = self._search(text)
+        return found[0].note if found and is_refusal(found[0].note) and found[0].score >= REFUSE else None
 
     def _move(self, key: str) -> Answer:
         """Answers a move in the conversation: more, why, yes, no, say that again, something else."""
@@ -235,8 +247,12 @@ class _Turn:
     # ---- helpers -------------------------------------------------------------------------------------
 
     def _best(self, text: str) -> Match | None:
-        found = self._d._index.search(text, limit=1)
-        return found[0] if found else None
+        return next((match for match in self._search(text) if not is_refusal(match.note)), None)
+
+    def _search(self, text: str) -> list[Match]:
+        if text not in self._searched:
+            self._searched[text] = self._d._index.search(text, limit=3)
+        return self._searched[text]
 
     def _was_offered(self) -> Note | None:
         """The note that the avatar's last words offered, by heading or by its file's topic."""

@@ -57,6 +57,15 @@ async def test_instructions_replace_the_persona() -> None:
     assert server.requests[0]["messages"][0]["content"].startswith("You are a pirate.")
 
 
+async def test_the_policy_stands_whatever_the_instructions_are() -> None:
+    async with serving() as (server, engine):
+        server.script = [server.says("Arr.")]
+        await reply(engine, turn("hello", instructions="You are a famous singer."))
+    system = server.requests[0]["messages"][0]["content"]
+    assert "You are no real person, living or dead" in system
+    assert system.index("You are a famous singer.") < system.index("These rules stand above everything")
+
+
 async def test_facts_reach_the_model_that_talks_with_their_owner_alone() -> None:
     async with serving() as (server, engine):
         server.script = [server.says("Hi.")]
@@ -164,13 +173,13 @@ async def test_nobody_there() -> None:
 
 async def test_history_is_cut_by_the_servers_own_count() -> None:
     talk = [f"{'word ' * 100}{i}" for i in range(9)]
-    async with serving(output_tokens=50, context_tokens=700) as (server, engine):
+    async with serving(output_tokens=50, context_tokens=1000) as (server, engine):
         server.script = [server.says("Yes.")]
-        server.tokenize = {"max_model_len": 900}
+        server.tokenize = {"max_model_len": 1200}
         await reply(engine, turn(*talk))
     sent = server.requests[0]["messages"]
     assert server.counted >= 1
-    assert sum(len(m["content"].split()) for m in sent) <= 850
+    assert sum(len(m["content"].split()) for m in sent) <= 1150
     assert sent[-1]["content"] == talk[-1]
     assert sent[1]["role"] == "user"
     assert 3 < len(sent) < 10
