@@ -51,7 +51,8 @@ class Completions:
         self._next_token_s = next_token_s
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._timeout = httpx.Timeout(None, connect=connect_s)
-        self._client: httpx.AsyncClient | None = None
+        # Made here and not for the first reply: reading the system's certificates takes a tenth of a second.
+        self._client: httpx.AsyncClient | None = self._new_client()
         self._counts_tokens: bool | None = None
         self.context_tokens: int | None = None
 
@@ -171,8 +172,11 @@ class Completions:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(headers=self._headers, timeout=self._timeout, trust_env=False)
+            self._client = self._new_client()
         return self._client
+
+    def _new_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(headers=self._headers, timeout=self._timeout, trust_env=False)
 
     def _unavailable(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(
