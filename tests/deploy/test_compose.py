@@ -82,7 +82,7 @@ def test_it_answers(composed: Composed, tmp_path: Path) -> None:
     answer = composed.talk(tmp_path)
     assert answer["reply"]
     assert answer["frames"] * 40 >= answer["audio_ms"] - 80
-    assert answer["engines"] == {"asr": "sphinx", "llm": "notes", "tts": "embedded", "sda": "visemes"}
+    assert answer["engines"] == {"asr": "sphinx", "llm": "notes", "tts": "embedded", "sda": "gan"}
 
 
 @pytest.mark.parametrize("service", OURS)

@@ -31,7 +31,7 @@ ENGINES: dict[str, Callable[[SdaSettings], FaceEngine]] = {
     "gan": _gan,
     "fake": _fake,
 }
-DEFAULT = "visemes"
+DEFAULT = "gan"
 
 
 def load(name: str, settings: SdaSettings) -> FaceEngine:
