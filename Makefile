@@ -70,6 +70,7 @@ faces:  ## render, train and export the generated face again (some hours on two 
 	@$(PYTHON) -m training.sda.evaluate $(FACES) --also reconstruction=data/runs/sda-128/reconstruct.pt
 	@.venv/bin/torchrun --nproc-per-node 2 -m training.sda.ablate $(FACES)
 	@$(PYTHON) -m training.sda.export data/runs/sda-128/state.pt $(GAN) --faces data/faces-128
+	@$(PYTHON) -m training.sda.lips $(FACES)
 	@$(PYTHON) -m training.sda.card $(FACES) $(GAN)
 	@for a in mira theo; do $(PYTHON) -m training.sda.still --avatar $$a; done
 	@$(PYTHON) -m training.sda.show docs/images/face

@@ -28,6 +28,7 @@ def card(
     config: Config,
     quality: dict[str, dict[str, Any]],
     ablation: dict[str, Any],
+    lips: dict[str, dict[str, Any]],
     steps: int,
     minutes: float,
     files: dict[str, int],
@@ -70,6 +71,11 @@ sentences in a voice that was never trained on (`training/sda/show.py`):
 
 ![A frame for each kind of sound](../../../../docs/images/face/phones.jpg)
 
+How far apart the lips are in the middle of each sound, in pixels of a 256 face, medians
+(`training/sda/lips.py`; the lip network only measures, the generator never learnt from it):
+
+{as_markdown(apart(lips))}
+
 Mouths in succession, while a person's recording speaks (LibriVox, public domain):
 
 ![Mouths](../../../../docs/images/face/human.jpg)
@@ -93,6 +99,11 @@ used to put words into the mouth of a person who has not agreed.
 """
 
 
+def apart(lips: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Rows of avatars, columns of sounds."""
+    return {name: {kind: each["apart_px"] for kind, each in row.items()} for name, row in lips.items()}
+
+
 def main(
     config: Annotated[Path, typer.Argument(help="The run's YAML.")],
     weights: Annotated[Path, typer.Argument(help="Folder that training.sda.export wrote.")],
@@ -100,7 +111,7 @@ def main(
     """Write MODEL_CARD.md beside exported weights.
 
     Raises:
-        ConfigError: The run was not evaluated, or not ablated.
+        ConfigError: The run was not evaluated, ablated, or its lips not measured.
     """
     import torch
 
@@ -109,7 +120,7 @@ def main(
 
     run = load(config)
     read = {}
-    for name, module in (("quality", "evaluate"), ("ablation", "ablate")):
+    for name, module in (("quality", "evaluate"), ("ablation", "ablate"), ("lips", "lips")):
         measured = run.out / f"{name}.json"
         if not measured.is_file():
             raise ConfigError(f"{measured} does not exist.", fix=f"python -m training.sda.{module} {config}")
@@ -121,6 +132,7 @@ def main(
         run,
         read["quality"],
         read["ablation"],
+        read["lips"],
         steps,
         frames / 25 / 60,
         json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["bytes"],

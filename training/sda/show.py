@@ -77,13 +77,13 @@ def strangers(avatars: Path, folder: Path) -> list[str]:
 
 
 def by_kind(frames: list[Picture], phones: list[TimedPhone]) -> Iterator[Picture]:
-    """The frame in the middle of the longest phone of each kind."""
+    """The frame in the middle of a phone of each kind, the one of median length."""
     starts = [0, *(phone.end for phone in phones)]
     for symbols in KINDS.values():
         found = [
             (p.end - s, (p.end + s) // 2) for s, p in zip(starts, phones, strict=False) if p.symbol in symbols
         ]
-        yield frames[max(found)[1] // FRAME_SAMPLES]
+        yield frames[sorted(found)[len(found) // 2][1] // FRAME_SAMPLES]
 
 
 def main(

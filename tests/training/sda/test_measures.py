@@ -74,6 +74,8 @@ def test_the_viseme_bank_picks_the_most_similar_mouth():
 def test_the_card_tells_what_was_measured(config: Config):
     quality = {"full": {"psnr": 30.5}, "still": {"psnr": 20.0}}
     ablation = {"steps": 300, "table": {"no sync": {"psnr": 29.5}}}
-    told = card(config, quality, ablation, 123, 4.5, {"decoder.onnx": 2_000_000})
+    lips = {"mira": {"p b m": {"apart_px": 0.5}, "iy": {"apart_px": 6.7}}}
+    told = card(config, quality, ablation, lips, 123, 4.5, {"decoder.onnx": 2_000_000})
     assert "| full | 30.5 |" in told and "Trained 123 steps on 4.5 minutes" in told and "2.00 MB" in told
+    assert "| mira | 0.5 | 6.7 |" in told
     assert "300 adversarial steps" in told and "| no sync | 29.5 |" in told
