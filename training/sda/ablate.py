@@ -61,7 +61,7 @@ def main(
     generators |= {name: generator_of(each.out / "state.pt") for name, each in rows.items()}
     held_out = clips.load(run.faces, "test", identity=run.identity)[:most]
     table = compare(held_out, generators, *gauges_of(begin))
-    told = {"steps": steps, "table": table}
+    told = {"steps": steps, "table": {name: table[name] for name in generators}}
     (run.out / "ablation.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     print(as_markdown(table))
 

@@ -60,7 +60,8 @@ Identities {kept.identities.first} to {kept.identities.last}, voices {voices},
 ## What each discriminator is good for
 
 {ablation["steps"]} adversarial steps from the same reconstruction, without one of them
-(`training/sda/ablate.py`): short runs, so the differences are small ones.
+(`training/sda/ablate.py`). Runs as short as this one hardly tell the discriminators apart; what they give
+together shows in the first table (`full` against `reconstruction`): sharpness.
 
 {as_markdown(ablation["table"])}
 
@@ -117,6 +118,7 @@ def main(
 
     from training.sda import clips
     from training.sda.config import STAGES
+    from training.sda.export import write_manifest
 
     run = load(config)
     read = {}
@@ -138,6 +140,7 @@ def main(
         json.loads((weights / "manifest.json").read_text(encoding="utf-8"))["bytes"],
     )
     (weights / "MODEL_CARD.md").write_text(told, encoding="utf-8")
+    write_manifest(weights, f"python -m training.sda.export, training.sda.card {config}")
     print(told)
 
 
