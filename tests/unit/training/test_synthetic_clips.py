@@ -11,6 +11,13 @@ from training.data.synthetic_faces import espeak, identities, performance, plan,
 from training.data.synthetic_faces.parameters import IDENTITIES
 
 
+def by_flite(count: int) -> list[plan.Clip]:
+    """The first clips in a voice of flite, which says a thing the same way every time; espeak-ng's waver."""
+    return [c for c in map(plan.clip, range(60)) if c.voice.startswith("flite") and c.split == "train"][
+        :count
+    ]
+
+
 def test_a_seed_is_always_the_same_person_and_seeds_differ():
     assert identities.identity(5) == identities.identity(5) != identities.identity(6)
     people = [identities.identity(seed) for seed in range(200)]
@@ -63,9 +70,7 @@ def test_espeak_phones_are_those_that_the_mouth_knows():
 
 def test_sound_and_face_have_the_same_length_and_lips_close_when_they_must():
     closed = total = 0
-    for number in (1, 4, 5, 7, 8):
-        clip = plan.clip(number)
-        assert clip.voice.startswith("flite")
+    for clip in by_flite(5):
         take = performance.perform(clip)
         assert len(take.audio) == FRAME_SAMPLES * len(take.parameters)
         assert take.phones[-1].end == len(take.audio)
@@ -86,7 +91,8 @@ def test_sound_and_face_have_the_same_length_and_lips_close_when_they_must():
 
 
 def test_a_performance_is_the_same_every_time():
-    a, b = (performance.perform(plan.clip(1)) for _ in range(2))
+    (clip,) = by_flite(1)
+    a, b = (performance.perform(clip) for _ in range(2))
     np.testing.assert_array_equal(a.audio, b.audio)
     np.testing.assert_array_equal(a.parameters, b.parameters)
 

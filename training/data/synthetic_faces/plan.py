@@ -1,4 +1,7 @@
-"""What clip number n of the synthetic corpus shows and says: drawn from n, so any machine can make it."""
+"""What clip number n of the synthetic corpus shows and says: drawn from n, so any machine can make it.
+
+Only espeak-ng's own wavering of the pitch, which depends on what it said before, is not.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
