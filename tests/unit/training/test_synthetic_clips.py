@@ -12,7 +12,7 @@ from training.data.synthetic_faces.parameters import IDENTITIES
 
 
 def by_flite(count: int) -> list[plan.Clip]:
-    """The first clips in a voice of flite, which says a thing the same way every time; espeak-ng's waver."""
+    """The first clips in a voice of flite, which says a thing always the same way; espeak-ng's waver."""
     return [c for c in map(plan.clip, range(60)) if c.voice.startswith("flite") and c.split == "train"][
         :count
     ]
