@@ -4,7 +4,7 @@ PARLEY := .venv/bin/parley
 PYTHON := .venv/bin/python
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces load clean
+.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces load load-full fuzz audit clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,8 +75,20 @@ faces:  ## render, train and export the generated face again (some hours on two 
 	@for a in mira theo; do $(PYTHON) -m training.sda.still --avatar $$a; done
 	@$(PYTHON) -m training.sda.show docs/images/face
 
-load: setup-dev  ## short load test: several people talk at once
-	@$(PARLEY) bench load --sessions 4 --seconds 60
+load: setup-dev  ## short load test: each service and the whole, with 1 and 2 clients (two minutes)
+	@$(PYTHON) -m tests.load run --seconds 10 --clients 1 --clients 2
+
+load-full: setup-dev  ## up to the knee of each service and of the whole (half an hour); see artifacts/load
+	@$(PYTHON) -m tests.load run --seconds 60 --most 24
+
+fuzz: setup-dev  ## fuzz framing, events and the HTTP API, five minutes each
+	@scripts/setup python fuzz
+	@for t in framing events schema; do $(PYTHON) -m tests.fuzz $$t --seconds 300 || exit 1; done
+	@$(PYTHON) -m tests.fuzz.http --seconds 300
+
+audit: setup-dev  ## licences and known weaknesses of what is installed; see artifacts/audit
+	@scripts/setup python audit
+	@scripts/audit
 
 clean:  ## remove what was built
 	rm -rf .venv .cache gateway/static training/studio/static web/node_modules artifacts
