@@ -38,7 +38,7 @@ def table(report: Report) -> str:
             sweep.engine,
             f"{measure.removesuffix('_ms').replace('_', ' ')} {sweep.budget.p95_ms:.0f} ms",
             f"**{knee_in_words(sweep)}**",
-            "–" if at_knee is None else f"{at_knee.measures[measure]['p95']:.0f} ms",
+            "–" if at_knee is None else f"{at_knee.measures[measure]['p95']:.0f} ms of {at_knee.units} units",
             "–" if at_knee is None or at_knee.cores is None else f"{at_knee.cores:.2f}",
             "–"
             if beyond is None

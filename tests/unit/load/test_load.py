@@ -98,7 +98,7 @@ async def test_the_report_as_page_and_as_table() -> None:
 
     text = with_knees(f"before\n{BEGIN}\nold\n{END}\nafter\n", report)
     assert text.startswith("before\n") and text.endswith(f"{END}\nafter\n") and "old" not in text
-    assert "| **2** | 50 ms |" in text and "| 3: 500 ms |" in text and "**1 or more**" in text
+    assert "| **2** | 50 ms of " in text and "| 3: 500 ms |" in text and "**1 or more**" in text
     with pytest.raises(ValueError, match="needs the lines"):
         with_knees("no marks", report)
 
