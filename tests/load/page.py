@@ -11,7 +11,7 @@ section { border-top: 1px solid #d5dae0; margin-top: 2rem }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(360px, 1fr)); gap: 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .8rem; text-align: right }
 th { border-bottom: 1px solid #d5dae0; font-weight: 600 } tr.over td { color: #a4262c }
-svg { width: 100%; height: auto } svg text { font-size: 11px; fill: #57606a }
+svg { width: 100%; max-width: 560px; height: auto } svg text { font-size: 11px; fill: #57606a }
 .grid { stroke: #e6e9ed } .limit { stroke: #a4262c; stroke-dasharray: 5 4 }
 .legend i { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 .8em }
 """
@@ -22,7 +22,7 @@ def page(report: Report) -> str:
     """The whole page."""
     sections = "".join(_section(sweep) for sweep in report.sweeps)
     rows = "".join(
-        f"<tr><td>{escape(s.what)}</td><td>{knee_in_words(s)}</td><td>{escape(s.budget.measure)}"
+        f"<tr><td>{escape(s.what)}</td><td>{knee_in_words(s)}</td><td>{_words(s.budget.measure)}"
         f" ≤ {s.budget.p95_ms:.0f} ms</td><td>{escape(s.engine)}</td></tr>"
         for s in report.sweeps
     )
@@ -51,7 +51,7 @@ def _section(sweep: Sweep) -> str:
             Curve(name, [(p.clients, p.measures[budget.measure][key]) for p in measured], colour)
             for name, key, colour in (("median", "median", MEDIAN), ("95 %", "p95", P95))
         ]
-        drawn = chart(curves, x_name="clients", y_name=_words(budget.measure), limit=budget.p95_ms)
+        drawn = chart(curves, x_name="clients", y_name=f"{_words(budget.measure)}, ms", limit=budget.p95_ms)
         plots += f"<div>{drawn}</div>"
     cores = [(float(p.clients), p.cores) for p in sweep.phases if p.cores is not None]
     if cores:
@@ -66,7 +66,7 @@ def _section(sweep: Sweep) -> str:
 
 def _table(sweep: Sweep) -> str:
     names = sorted({name for phase in sweep.phases for name in phase.measures})
-    heads = "".join(f"<th>{_words(name)}<br>median</th><th>95 %</th>" for name in names)
+    heads = "".join(f"<th>{_words(name)}, ms<br>median</th><th>95 %</th>" for name in names)
     rows = "".join(_row(phase, names, sweep) for phase in sweep.phases)
     heads = f"<th>clients</th><th>units</th>{heads}<th>cores</th><th>load</th><th>odd</th>"
     return f"<table><tr>{heads}</tr>{rows}</table>"
@@ -88,4 +88,4 @@ def _row(phase: Phase, names: list[str], sweep: Sweep) -> str:
 
 
 def _words(measure: str) -> str:
-    return escape(measure.removesuffix("_ms").replace("_", " ") + ", ms")
+    return escape(measure.removesuffix("_ms").replace("_", " "))

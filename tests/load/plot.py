@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 560, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 32, 40
 TICKS = 4
 
 
@@ -55,7 +55,7 @@ def chart(curves: Sequence[Curve], *, x_name: str, y_name: str, limit: float | N
             f'<text x="{across(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:g}</text>'
         )
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">{escape(x_name)}</text>')
-    parts.append(f'<text x="4" y="{TOP - 2}">{escape(y_name)}</text>')
+    parts.append(f'<text x="4" y="{TOP - 16}">{escape(y_name)}</text>')
     if limit is not None:
         parts.append(f'<path class="limit" d="M{LEFT} {up(limit):.1f}H{WIDTH - RIGHT}"/>')
     for curve in curves:
