@@ -4,7 +4,7 @@ PARLEY := .venv/bin/parley
 PYTHON := .venv/bin/python
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces load load-full fuzz audit clean
+.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces load load-full chaos fuzz audit clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,9 @@ load: setup-dev  ## short load test: each service and the whole, with 1 and 2 cl
 
 load-full: setup-dev  ## up to the knee of each service and of the whole (half an hour); see artifacts/load
 	@$(PYTHON) -m tests.load run --seconds 60 --most 24
+
+chaos: setup-dev  ## the table of faults: every service killed and stalled while it speaks (five minutes)
+	@$(PYTHON) -m pytest tests/chaos tests/chaos/table
 
 fuzz: setup-dev  ## fuzz framing, events and the HTTP API, five minutes each
 	@scripts/setup python fuzz
