@@ -39,7 +39,9 @@ def _place(row: Row) -> tuple[str, bytes]:
 
 
 def _latest(root: Path, stage: str) -> bytes | None:
-    last = max(entries(root, stage), key=lambda entry: float(entry["at"]), default=None)
+    # Of lines of the same millisecond the later one in the ledger: `max` alone would take the first.
+    numbered = enumerate(entries(root, stage))
+    _, last = max(numbered, key=lambda each: (float(each[1]["at"]), each[0]), default=(0, None))
     return bytes.fromhex(last["key"]) if last else None
 
 

@@ -113,7 +113,9 @@ def test_new_settings_are_new_work_and_old_rows_are_passed_over(tmp_path):
         assert [row["sum"] for row in runner.rows("total")] == [expected]
 
 
-def test_settings_changed_back_make_a_gathering_stage_write_its_files_again(tmp_path):
+def test_settings_changed_back_make_a_gathering_stage_write_its_files_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.ledger.time.time", lambda: 1.0)  # all within one millisecond
+
     def keep(item, config, work):
         (work.root / "kept.txt").write_text(str(config.knob))
         return [{"id": "kept"}]
