@@ -26,7 +26,7 @@ up: setup  ## start everything; open the printed address and talk
 	@$(PARLEY) up
 
 test: setup-dev lint  ## lint, then every test (real Redis, real processes, real browser)
-	@$(PYTHON) -m pytest
+	@timeout --signal=ABRT --kill-after=60 45m env PYTHONFAULTHANDLER=1 $(PYTHON) -m pytest
 
 test-training: setup-dev  ## the trainers' tests (installs PyTorch)
 	@scripts/setup python train

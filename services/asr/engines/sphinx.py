@@ -10,7 +10,7 @@ gains a word in a hundred and takes a tenth of a second, during which it holds t
 import contextlib
 import threading
 import weakref
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -56,10 +56,13 @@ class SphinxEngine:
         adapted = {} if language_model is None else {"lm": str(language_model)}
         self.model = "pocketsphinx en-us" + (", adapted language model" if adapted else "")
         self._new_decoder = partial(pocketsphinx.Decoder, **_SETTINGS, **adapted)
-        self._spare: OrderedDict[int, tuple[frozenset[tuple[str, str]], Any]] = OrderedDict()
+        self._spare: list[tuple[frozenset[tuple[str, str]], Any]] = []
         self._lock = threading.Lock()
+        # What a stream's end gives back: the collector may end one in any thread, at any line, inside the
+        # lock as well, so that nothing here may wait. Appending to a deque does not.
+        self._back: deque[tuple[frozenset[tuple[str, str]], Any]] = deque(maxlen=_SPARE_DECODERS)
         for _ in range(warm):
-            self._give_back(frozenset(), self._new_decoder())
+            self._back.append((frozenset(), self._new_decoder()))
 
     def open(
         self, *, language: str, hotwords: Sequence[str], lexicon: Mapping[str, str] | None = None
@@ -78,15 +81,16 @@ class SphinxEngine:
         words = frozenset(wanted_words(hotwords, lexicon or {}).items())
         decoder = self._take(words)
         stream = SphinxStream(decoder)
-        weakref.finalize(stream, self._give_back, words, decoder).atexit = False
+        weakref.finalize(stream, self._back.append, (words, decoder)).atexit = False
         return stream
 
     def _take(self, words: frozenset[tuple[str, str]]) -> Any:
         with self._lock:
+            self._sort_in()
             for wanted in (words, frozenset[tuple[str, str]]()):
-                key = next((key for key, (known, _) in self._spare.items() if known == wanted), None)
-                if key is not None:
-                    known, decoder = self._spare.pop(key)
+                place = next((i for i, (known, _) in enumerate(self._spare) if known == wanted), None)
+                if place is not None:
+                    known, decoder = self._spare.pop(place)
                     break
             else:
                 known, decoder = frozenset(), None
@@ -96,13 +100,14 @@ class SphinxEngine:
             add_words(decoder, dict(words))
         return decoder
 
-    def _give_back(self, words: frozenset[tuple[str, str]], decoder: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # no utterance was left open
-            decoder.end_utt()
-        with self._lock:
-            self._spare[id(decoder)] = (words, decoder)
-            while len(self._spare) > _SPARE_DECODERS:
-                self._spare.popitem(last=False)
+    def _sort_in(self) -> None:
+        """Puts what was given back first among the spare ones, and lets the oldest go."""
+        while self._back:
+            words, decoder = self._back.popleft()
+            with contextlib.suppress(RuntimeError):  # no utterance was left open
+                decoder.end_utt()
+            self._spare.insert(0, (words, decoder))
+        del self._spare[_SPARE_DECODERS:]
 
 
 class SphinxStream:

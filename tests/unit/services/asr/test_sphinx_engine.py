@@ -1,4 +1,5 @@
 import gc
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,25 @@ def test_a_stream_left_open_gives_back_a_usable_decoder(engine: SphinxEngine) ->
     del stream
     gc.collect()
     assert transcribe(engine, recorded("something"), EAR_HZ).text == "go somewhere and do something"
+
+
+def test_a_stream_that_the_collector_ends_while_another_opens_blocks_nobody(engine: SphinxEngine) -> None:
+    """Found in CI: the finaliser waited for the lock that its own thread held, and all ears were deaf."""
+
+    def open_many() -> None:
+        for _ in range(60):
+            stream = engine.open(language="en", hotwords=[])
+            stream.itself = stream  # type: ignore[attr-defined]  # only the collector can end it
+
+    thresholds = gc.get_threshold()
+    opening = threading.Thread(target=open_many, daemon=True)
+    gc.set_threshold(1)  # collects at almost every line
+    try:
+        opening.start()
+        opening.join(30)
+    finally:
+        gc.set_threshold(*thresholds)
+    assert not opening.is_alive()
 
 
 def test_words_of_the_persona_are_heard(tmp_path: Path, engine: SphinxEngine) -> None:
