@@ -190,8 +190,15 @@ class FaceEngine(Protocol):
     height: int
     lookahead_samples: int
 
-    def open(self, avatar: str, *, seed: int) -> FaceStream:
-        """Starts one reply; deterministic in `seed`, so that a take-over redraws the same frames."""
+    def open(self, avatar: str, *, seed: int, half: bool = False) -> FaceStream:
+        """Starts one reply; deterministic in `seed`, so that a take-over redraws the same frames.
+
+        Args:
+            avatar: Whom to draw.
+            seed: Of all that is left to chance.
+            half: Draw at half the width and height, to save time. An engine may leave it out: the pictures
+                say how large they are.
+        """
 
     def idle(self, avatar: str) -> list[Picture]:
         """The silent loop, 4 to 10 s at 25 fps; its last frame leads seamlessly into its first, and a

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything imports NumPy: its threads wait for each other by spinning, which on a busy machine takes up
@@ -11,6 +12,12 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.stack import RunningStack
+
+# How long examples take says how busy the machine is: benchmarks measure speed, tests do not.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
 

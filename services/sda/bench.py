@@ -3,6 +3,7 @@
 All are processor milliseconds a frame (`thread_time`), so that a busy machine does not blur them:
 
 - `whole`: speech in, encoded H.264 out (sound features, latents, decoding, putting together, encoding).
+- `half`: the same at half the width and height, which a machine under strain falls back to.
 - `decode` (generators only): the decoder and putting its face into the frame.
 """
 
@@ -47,9 +48,11 @@ def speech(count: int) -> Audio:
     return shaped.reshape(count, FRAME_SAMPLES)
 
 
-def drawing(engine: FaceEngine, avatar: str, count: int) -> tuple[list[Picture], list[float]]:
+def drawing(
+    engine: FaceEngine, avatar: str, count: int, *, half: bool = False
+) -> tuple[list[Picture], list[float]]:
     """Frames of a reply by ear, and what each took."""
-    stream, frames, times = engine.open(avatar, seed=1), [], []
+    stream, frames, times = engine.open(avatar, seed=1, half=half), [], []
     for index, audio in enumerate(speech(count)):
         step = FaceInput(audio, last=index + 1 == count)
         new, spent = timed(lambda step=step: pictures(stream, step))  # type: ignore[misc]
@@ -99,6 +102,8 @@ def measure(avatar: str, engine_name: str, seconds: int) -> dict[str, Any]:
     frames, drawn = drawing(engine, avatar, count)
     encoded, h264 = encoding(frames)
     whole = summary([a + b for a, b in zip(drawn, h264, strict=True)])
+    small, drawn_small = drawing(engine, avatar, count, half=True)
+    half = summary([a + b for a, b in zip(drawn_small, encoding(small)[1], strict=True)])
     idle, idle_ms = timed(lambda: engine.idle(avatar))
     told: dict[str, Any] = {
         "avatar": avatar,
@@ -107,6 +112,8 @@ def measure(avatar: str, engine_name: str, seconds: int) -> dict[str, Any]:
         "size": f"{engine.width}x{engine.height}",
         "whole_ms": whole,
         "whole_fps": round(1000 / whole["median"], 1),
+        "half_ms": half,
+        "half_share": round(half["median"] / whole["median"], 3),
         "draw_ms": summary(drawn),
         "encode": encoded,
         "load_ms": round(load_ms),

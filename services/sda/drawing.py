@@ -16,7 +16,7 @@ from parley.media.clock import FPS, FRAME_SAMPLES
 from parley.media.video import CODECS, VideoEncoder
 from proto.parley.v1 import chain_pb2 as pb
 from services.sda.engines import Faces
-from services.sda.strain import RELIEVED, THINNED, Relief, Strain
+from services.sda.strain import RELIEVED, SHRUNK, THINNED, Relief, Strain
 
 DROPPED = Counter("parley_sda_frames_dropped_total", "Frames not drawn because their time had passed.")
 FRAMES_A_PIECE = 5
@@ -73,7 +73,7 @@ class Drawing:
         engine: Who draws.
         avatar: Whom.
         codec: How it is encoded.
-        strain: Asked how many frames to draw, and told of late ones.
+        strain: Asked how much to draw, and told of late frames.
         seed: See `FaceEngine.open`.
         skip: Frames that were already sent by a worker that died: gone through, not drawn.
     """
@@ -82,10 +82,13 @@ class Drawing:
         self, engine: FaceEngine, avatar: str, codec: str, strain: Strain, *, seed: int, skip: int = 0
     ) -> None:
         self.engine, self._strain = engine, strain
-        self._stream = engine.open(avatar, seed=seed)
-        self._encoder = VideoEncoder(codec, engine.width, engine.height)
+        half = strain.relief >= Relief.HALF_SIZE
+        SHRUNK.inc(half)
+        self._stream = engine.open(avatar, seed=seed, half=half)
+        self._codec = codec
+        self._encoder: VideoEncoder | None = None
         self._lock = threading.Lock()
-        self._closed = self._begun = False
+        self._closed = False
         self._skip = skip
         self.drawn = 0
 
@@ -105,8 +108,9 @@ class Drawing:
                 self.drawn += 1
                 if picture is None:
                     continue
-                keyframe = not self._begun
-                self._begun = True
+                keyframe = self._encoder is None
+                if self._encoder is None:  # the picture says how large the engine draws
+                    self._encoder = VideoEncoder(self._codec, picture.shape[1], picture.shape[0])
                 data = self._encoder.encode(picture, pts, keyframe=keyframe)
                 frames.append(pb.VideoFrame(pts_samples=pts, keyframe=keyframe, data=data))
             return frames
@@ -131,7 +135,8 @@ class Drawing:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._encoder.close()
+                if self._encoder is not None:
+                    self._encoder.close()
 
 
 class Studio:

@@ -1,4 +1,5 @@
-"""What the face gives up when the machine cannot keep up: half of the frames, then the generator itself.
+"""What the face gives up when the machine cannot keep up: half of the frames, then half of
+the size, then the generator itself.
 
 Speech is never touched. A frame is late when its time has passed before it could be drawn; `Strain` watches
 their share, and gives way by one step at a time, quickly, and comes back slowly.
@@ -15,8 +16,12 @@ TOO_LATE = 0.08  # share of a window's frames above which it gives way
 CALM_S = 10.0  # without a late frame, before it takes a step back
 FEWEST = 20  # frames that a window's share says something with
 
-RELIEF = Gauge("parley_sda_relief", "0 all frames, 1 every second frame, 2 replies drawn from the bank.")
+RELIEF = Gauge(
+    "parley_sda_relief",
+    "0 all frames, 1 every second frame, 2 at half the size, 3 replies drawn from the bank.",
+)
 THINNED = Counter("parley_sda_frames_thinned_total", "Frames left out because the rate was halved.")
+SHRUNK = Counter("parley_sda_replies_shrunk_total", "Replies drawn at half the width and height.")
 RELIEVED = Counter("parley_sda_replies_relieved_total", "Replies drawn by a cheaper engine.")
 
 
@@ -25,7 +30,8 @@ class Relief(IntEnum):
 
     NONE = 0
     HALF_RATE = 1
-    BANK = 2
+    HALF_SIZE = 2
+    BANK = 3
 
 
 class Strain:

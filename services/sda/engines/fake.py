@@ -17,7 +17,7 @@ class FakeEngine:
     width = height = SIZE
     lookahead_samples = 2 * FRAME_SAMPLES
 
-    def open(self, avatar: str, *, seed: int) -> "FakeStream":
+    def open(self, avatar: str, *, seed: int, half: bool = False) -> "FakeStream":
         """See `FaceEngine.open`; `seed` moves the face sideways."""
         return FakeStream(seed)
 

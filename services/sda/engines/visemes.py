@@ -1,15 +1,12 @@
 """The `visemes` engine: plays a bank of rendered faces by phone times, or by ear where there are none."""
 
 import hashlib
-from collections import deque
 from pathlib import Path
 
-import numpy as np
-
 from parley.avatars import load_avatar
-from parley.engines import FaceInput, Picture, Wanted, all_wanted
-from parley.errors import BadRequest
+from parley.engines import Audio, FaceInput, Picture, Wanted, all_wanted
 from parley.media.clock import FRAME_SAMPLES
+from services.sda.engines.intake import AHEAD, Intake
 from services.sda.engines.kept import Kept
 from services.sda.face import bank as banks
 from services.sda.face.bank import Bank
@@ -17,10 +14,8 @@ from services.sda.face.controls import REST, Control, Mouth
 from services.sda.face.curves import LOOKAHEAD, PhoneTrack
 from services.sda.face.life import IDLE_FRAMES, Life, idle
 from services.sda.face.listener import Hearing, Listener
-from services.sda.face.loudness import Loudness
 from services.sda.face.motion import Pose, Upper, liveliness
 
-AHEAD = LOOKAHEAD // FRAME_SAMPLES
 BANKS_HELD = 8  # about 60 MB each
 
 
@@ -51,8 +46,8 @@ class VisemesEngine:
         about = load_avatar(self._avatars_dir, avatar)
         return banks.load(about.folder / about.face.bank, avatar=avatar)
 
-    def open(self, avatar: str, *, seed: int) -> "VisemesStream":
-        """See `FaceEngine.open`."""
+    def open(self, avatar: str, *, seed: int, half: bool = False) -> "VisemesStream":
+        """See `FaceEngine.open`; a bank has one size, and playing it costs little."""
         return VisemesStream(self.bank(avatar), self._listener, seed)
 
     def idle(self, avatar: str) -> list[Picture]:
@@ -73,10 +68,7 @@ class VisemesStream:
         self._bank, self._listener = bank, listener
         self._phones: PhoneTrack | None = None
         self._hearing: Hearing | None = None
-        self._life, self._loudness = Life(seed), Loudness()
-        self._levels: deque[float] = deque()  # of the next frame to draw and those beyond it
-        self._rest = np.zeros(0, np.float32)
-        self._heard = 0  # whole frames of speech taken in
+        self._life, self._intake = Life(seed), Intake()
         self._drawn = 0
 
     def push(self, step: FaceInput, wanted: Wanted = all_wanted) -> list[Picture | None]:
@@ -85,10 +77,6 @@ class VisemesStream:
         Raises:
             BadRequest: Audio is not a whole number of video frames.
         """
-        if len(step.audio) % FRAME_SAMPLES:
-            raise BadRequest(
-                f"Speech comes in whole video frames of {FRAME_SAMPLES} samples, not {len(step.audio)}."
-            )
         first = self._drawn
         return [
             self._bank.draw(*parts) if wanted(number) else None
@@ -104,34 +92,23 @@ class VisemesStream:
                 self._hearing = Hearing(self._listener)
         if self._phones is not None:
             self._phones.add(step.phones)
-        for audio in step.audio.reshape(-1, FRAME_SAMPLES):
-            self._take(audio)
-        end = self._heard if step.last else None
-        if step.last and self._hearing is not None:
-            for _ in range(AHEAD):
-                self._hearing.add(np.zeros(FRAME_SAMPLES, np.float32))
+        self._intake.take(step, self._hearing.add if self._hearing is not None else _deaf)
         frames = []
-        while self._ready(end):
-            frames.append(self._next(end))
+        while self._ready(self._intake.end):
+            frames.append(self._next(self._intake.end))
         return frames
-
-    def _take(self, audio: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
-        self._levels.append(self._loudness.of(audio))
-        if self._hearing is not None:
-            self._hearing.add(audio)
-        self._heard += 1
 
     def _ready(self, end: int | None) -> bool:
         if end is not None:
             return self._drawn < end
-        if self._drawn + 1 + AHEAD > self._heard:
+        heard = self._intake.heard
+        if self._drawn + 1 + AHEAD > heard:
             return False
-        return self._phones is None or self._phones.knows(self._drawn, self._heard * FRAME_SAMPLES)
+        return self._phones is None or self._phones.knows(self._drawn, heard * FRAME_SAMPLES)
 
     def _next(self, end: int | None) -> tuple[Mouth, Upper, Pose]:
         frame = self._drawn
-        loud, coming = self._levels[0], max(list(self._levels)[: 1 + AHEAD])
-        self._levels.popleft()
+        loud, coming = self._intake.next_levels()
         mouth = self._phones.mouth(frame) if self._phones is not None else self._listen()
         if mouth[Control.OPEN] > 0:  # louder is wider
             mouth[Control.OPEN] *= 0.72 + 0.36 * loud**0.5
@@ -143,6 +120,10 @@ class VisemesStream:
     def _listen(self) -> Mouth:
         assert self._hearing is not None
         return self._hearing.mouth()
+
+
+def _deaf(audio: Audio) -> None:
+    """Where phone times tell the mouth, speech itself is not needed."""
 
 
 def _stable_seed(text: str) -> int:

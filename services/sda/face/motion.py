@@ -67,6 +67,7 @@ class Bend:
     """
 
     def __init__(self, fields: NDArray[np.floating], size: int, output: int) -> None:
+        self.output = output
         self.fields: Floats = np.stack(
             [
                 [

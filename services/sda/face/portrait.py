@@ -54,6 +54,15 @@ class Portrait:
         )  # type: ignore[assignment]
         return out
 
+    def halved(self) -> "Portrait":
+        """The same at half the size, which is drawn in a third of the time."""
+        height, width = self.picture.shape[:2]
+        size = (width // 2, height // 2)
+        small: Picture = cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        matrix = self.matrix * (2, 2, 1)
+        matrix[:, 2] += self.matrix[:, :2].sum(1) / 2  # the middle of the first pixel moved by half a pixel
+        return build(small, matrix, self.bend.fields / 2, self.bend.output // 2)
+
     def draw(self, face: Picture, pose: Pose) -> Picture:
         """A frame, RGB uint8 [output, output, 3], from an aligned face [size, size, 3] and a pose."""
         left, top = self._corner

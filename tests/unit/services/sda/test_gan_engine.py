@@ -124,3 +124,12 @@ def test_the_shipped_weights_are_the_manifests() -> None:
 def test_half_frames_are_refused(engine: GanEngine) -> None:
     with pytest.raises(BadRequest, match="960"):
         engine.open("mira", seed=0).push(FaceInput(np.zeros(961, np.float32)))
+
+
+def test_half_the_size_shows_the_same_face(engine: GanEngine) -> None:
+    audio, _ = speech()
+    step = FaceInput(audio, last=True)
+    whole, half = (pictures(engine.open("mira", seed=1, half=each), step) for each in (False, True))
+    assert {picture.shape for picture in half} == {(128, 128, 3)} and len(half) == len(whole)
+    for large, small in zip(whole[::10], half[::10], strict=True):
+        assert np.abs(large[::2, ::2].astype(int) - small).mean() < 6

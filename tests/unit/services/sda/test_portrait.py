@@ -55,3 +55,12 @@ def test_a_reply_grows_out_of_rest_and_back() -> None:
     assert shares[0] == shares[-1] == 0
     assert shares[:4] == [0, 0.5, 0.85, 1] and shares[-3:] == [1, 0.5, 0]
     assert liveliness(500, None) == 1
+
+
+def test_at_half_the_size_it_is_the_same_picture(still: portrait.Portrait) -> None:
+    pose, face = Pose(yaw=0.05, sway=0.8), still.aligned(128)
+    whole, half = still.draw(face, pose), still.halved().draw(face, pose)
+    assert half.shape == (128, 128, 3)
+    small = cv2.resize(whole, (128, 128), interpolation=cv2.INTER_AREA).astype(int)
+    shifted = np.roll(small, 1, axis=1)
+    assert np.abs(half - small).mean() < 2 < np.abs(half - shifted).mean()

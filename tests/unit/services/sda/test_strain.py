@@ -20,13 +20,15 @@ def watch(strain: Strain, clock: Clock, seconds: float, *, late_every: int) -> N
         strain.saw(bool(late_every) and number % late_every == 0)
 
 
-def test_rate_first_then_the_generator():
+def test_rate_first_then_size_then_the_generator():
     clock = Clock()
     strain = Strain(clock)
     watch(strain, clock, 1.4, late_every=5)
     assert strain.relief is Relief.NONE
     watch(strain, clock, 0.3, late_every=5)
     assert strain.relief is Relief.HALF_RATE
+    watch(strain, clock, 1.6, late_every=5)
+    assert strain.relief is Relief.HALF_SIZE
     watch(strain, clock, 1.6, late_every=5)
     assert strain.relief is Relief.BANK
     watch(strain, clock, 3, late_every=5)
@@ -43,11 +45,13 @@ def test_a_frame_now_and_then_changes_nothing():
 def test_it_comes_back_slowly():
     clock = Clock()
     strain = Strain(clock)
-    watch(strain, clock, 3.2, late_every=4)
+    watch(strain, clock, 4.8, late_every=4)
     assert strain.relief is Relief.BANK
     watch(strain, clock, CALM_S - 0.2, late_every=0)
     assert strain.relief is Relief.BANK
     watch(strain, clock, 0.6, late_every=0)
+    assert strain.relief is Relief.HALF_SIZE
+    watch(strain, clock, CALM_S + 0.4, late_every=0)
     assert strain.relief is Relief.HALF_RATE
     watch(strain, clock, CALM_S + 0.4, late_every=0)
     assert strain.relief is Relief.NONE
