@@ -19,6 +19,9 @@ MEANINGS = """\
 - `jitter`: change from frame to frame, relative to the real video's.
 - `sync_offset` (median, frames), `in_step` (share of clips within one frame), `sync_confidence`: by a sync
   network of this project that the generator never trained against; not comparable with published LSE.
+- `identity_distance`: of the person from the still, by dlib's face recogniser (`training/sda/likeness.py`);
+  `someone else` is how far apart the held-out people are, and below 0.6 the recogniser calls two pictures
+  one person.
 - `blinks_per_s`: counted on mediapipe's landmarks, over clips in which it finds a face in every frame
   (`faces_found`).
 """

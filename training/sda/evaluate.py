@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from parley.engines import Picture
 from parley.errors import ConfigError
 from parley.media.clock import FPS
 from services.sda.face import mel
@@ -29,12 +30,14 @@ from training.sda.config import Model, load
 from training.sda.discriminators import mouths
 from training.sda.faces import LIDS, Landmarker, NoFace
 from training.sda.gauges import LipNet, lip_distance
+from training.sda.likeness import Recogniser
 from training.sda.model import NOISE_SPREAD, Generator
 from training.sda.syncnet import FARTHEST, HALF, SyncNet, measure
 
 BANK_SHARE = 1 / 3  # of a clip, its beginning: what the viseme bank may take pictures from
 SHORTEST = 2 * (FARTHEST + HALF) + 10  # frames that a sync figure needs
 CPBD_EVERY = 10
+STRANGERS = "someone else"  # the row of how far apart different people are
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ def compare(
 ) -> dict[str, dict[str, float]]:
     """Mean figures of each system over the same frames of all clips; "real" is the upper end."""
     device, sums = torch.device("cpu"), dict[str, list[dict[str, float]]]()
+    recogniser, stills = Recogniser(), dict[str, Picture]()
     for clip in held_out:
         begin = int(len(clip) * BANK_SHARE)
         real = real_frames(clip, len(clip))
@@ -182,8 +186,10 @@ def compare(
         }
         for name, generator in generators.items():
             made[name] = speak(generator, clip, len(clip), device).made[begin:]
+        still = stills.setdefault(clip.identity, bytes_of(real[:1])[0])
         for name, video in made.items():
             told = figures(video, real[begin:], heard[begin:], sync, lips)
+            told["identity_distance"] = recogniser.distance(bytes_of(video.clamp(-1, 1)), still)
             try:
                 told["blinks_per_s"] = blinks_per_second(video)
                 told["faces_found"] = 1.0
@@ -192,7 +198,10 @@ def compare(
             sums.setdefault(name, []).append(told)
         print(f"\r{len(sums['real'])}/{len(held_out)} clips ", end="", flush=True)
     print()
-    return {name: _mean(rows) for name, rows in sums.items()}
+    table = {name: _mean(rows) for name, rows in sums.items()}
+    if len(stills) > 1:
+        table[STRANGERS] = {"identity_distance": round(recogniser.strangers(stills), 4)}
+    return table
 
 
 def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
