@@ -86,7 +86,7 @@ def decoding(engine: GanEngine, avatar: str, count: int) -> dict[str, Row]:
     for context in heard:
         latent, spent = timed(lambda c=context: generator.latent(c, Upper(), sitter.who, memory))  # type: ignore[misc]
         parts.setdefault("latent", []).append(spent)
-        face, decoded = timed(lambda x=latent: generator.draw(x, sitter.who))  # type: ignore[misc]
+        (face,), decoded = timed(lambda x=latent: generator.draw([x], sitter.who))  # type: ignore[misc]
         _, joined = timed(lambda f=face: sitter.portrait.draw(f, Pose(yaw=0.03, sway=0.1)))  # type: ignore[misc]
         parts.setdefault("decoder", []).append(decoded)
         parts.setdefault("putting together", []).append(joined)

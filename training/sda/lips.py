@@ -41,7 +41,7 @@ def spoken(engine: GanEngine, avatar: str, speech: Audio) -> torch.Tensor:
         mel.add(frame.astype(np.float32))
     for _ in range(len(speech) // FRAME_SAMPLES):
         latent = generator.latent(mel.context(), Upper(), sitter.who, memory)
-        faces.append(generator.draw(latent, sitter.who))
+        faces += generator.draw([latent], sitter.who)
     return torch.from_numpy(np.stack(faces)).movedim(-1, 1).float() / 127.5 - 1
 
 

@@ -17,7 +17,7 @@ def _visemes(settings: SdaSettings) -> FaceEngine:
 def _gan(settings: SdaSettings) -> FaceEngine:
     from services.sda.engines.gan import GanEngine
 
-    return GanEngine(settings.avatars_dir)
+    return GanEngine(settings.avatars_dir, batch=settings.batch)
 
 
 def _fake(settings: SdaSettings) -> FaceEngine:

@@ -15,7 +15,7 @@ from services.sda.face import portrait
 from services.sda.face.generator import WEIGHTS, Floats, Generator, Identity, Memory
 from services.sda.face.life import IDLE_FRAMES, Life, idle
 from services.sda.face.mel import LOOKAHEAD_SAMPLES, MelStream
-from services.sda.face.motion import Upper, liveliness
+from services.sda.face.motion import Pose, Upper, liveliness
 from services.sda.face.portrait import Portrait
 
 SETTLED = 25  # frames of silence after which the memory stands still
@@ -47,6 +47,7 @@ class GanEngine:
     Args:
         avatars_dir: Folder of avatars.
         weights: Exported generator.
+        batch: See `Generator`.
 
     Raises:
         EngineUnavailable: The generator is missing or damaged.
@@ -56,9 +57,9 @@ class GanEngine:
     width = height = 256
     lookahead_samples = LOOKAHEAD_SAMPLES
 
-    def __init__(self, avatars_dir: Path, weights: Path = WEIGHTS) -> None:
+    def __init__(self, avatars_dir: Path, weights: Path = WEIGHTS, *, batch: int = 0) -> None:
         self._avatars_dir = avatars_dir
-        self.generator = Generator(weights)
+        self.generator = Generator(weights, batch=batch)
         size = self.generator.size
         self.model = (
             f"speech-driven GAN, {size}x{size}, {self.generator.provider.removesuffix('ExecutionProvider')}"
@@ -94,7 +95,8 @@ class GanEngine:
         for t in range(IDLE_FRAMES):
             upper, pose = idle(t, seed)
             latent = self.generator.latent(silence, upper, sitter.who, sitter.calm.copy())
-            frames.append(sitter.portrait.draw(self.generator.draw(latent, sitter.who), pose))
+            (face,) = self.generator.draw([latent], sitter.who)
+            frames.append(sitter.portrait.draw(face, pose))
         return frames
 
 
@@ -117,9 +119,13 @@ class GanStream:
         self._intake.take(step, self._mel.add)
         heard, end = self._intake.heard, self._intake.end
         ready = heard - AHEAD if end is None else end
-        return [self._next(end, wanted) for _ in range(self._drawn, ready)]
+        planned = [self._next(end, wanted) for _ in range(self._drawn, ready)]
+        shown = [frame for frame in planned if frame is not None]
+        faces = iter(self._generator.draw([latent for latent, _ in shown], self._sitter.who))
+        return [None if frame is None else self._portrait.draw(next(faces), frame[1]) for frame in planned]
 
-    def _next(self, end: int | None, wanted: Wanted) -> Picture | None:
+    def _next(self, end: int | None, wanted: Wanted) -> tuple[Floats, Pose] | None:
+        """Latent and pose of the next frame, or None if it is not to be drawn."""
         generator, sitter, frame = self._generator, self._sitter, self._drawn
         upper, pose = self._life.step(*self._intake.next_levels())
         latent = generator.latent(
@@ -131,7 +137,7 @@ class GanStream:
         alive = liveliness(frame, end)
         if alive < 1:
             latent = (sitter.rest + alive * (latent - sitter.rest)).astype(np.float32)
-        return self._portrait.draw(generator.draw(latent, sitter.who), pose.eased(alive))
+        return latent, pose.eased(alive)
 
 
 def _silence() -> Floats:

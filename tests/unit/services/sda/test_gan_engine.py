@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,15 @@ def test_half_the_size_shows_the_same_face(engine: GanEngine) -> None:
     assert {picture.shape for picture in half} == {(128, 128, 3)} and len(half) == len(whole)
     for large, small in zip(whole[::10], half[::10], strict=True):
         assert np.abs(large[::2, ::2].astype(int) - small).mean() < 6
+
+
+def test_drawn_together_with_other_people_each_gets_the_same_frames(engine: GanEngine) -> None:
+    audio, _ = speech()
+    together = GanEngine(AVATARS, batch=8)
+    with ThreadPoolExecutor(2) as pool:
+        mira, theo = pool.map(
+            lambda name: offline(together, audio[: 20 * FRAME_SAMPLES], avatar=name), ("mira", "theo")
+        )
+    for name, frames in (("mira", mira), ("theo", theo)):
+        alone = offline(engine, audio[: 20 * FRAME_SAMPLES], avatar=name)
+        assert max(np.abs(a.astype(int) - b).max() for a, b in zip(frames, alone, strict=True)) <= 2
