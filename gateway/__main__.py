@@ -11,9 +11,11 @@ from gateway.app import create_app
 from gateway.config import GatewaySettings
 from gateway.conversations import Conversations
 from gateway.realtime.registry import Registry
+from gateway.realtime.vault import RedisVault
 from gateway.server import Server, listen
 from gateway.services import Services
 from parley.errors import ParleyError
+from parley.handover import notify_ready, port_free
 from parley.telemetry import logs
 
 log = logging.getLogger("gateway")
@@ -25,10 +27,13 @@ async def serve(settings: GatewaySettings) -> None:
     Raises:
         ConfigError: The address cannot be bound.
     """
+    notify_ready()
+    await port_free(settings.host, settings.port, wait_s=settings.bind_wait_s)
     with contextlib.closing(listen(settings)) as listener:
         conversations = Conversations(settings)
         services = Services(settings)
-        registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s)
+        vault = RedisVault(settings.redis_url, keep_s=settings.resume_s)
+        registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s, vault=vault)
         app = create_app(settings, services, registry, conversations.make)
         host, port = listener.getsockname()[:2]
         log.info("The gateway listens.", extra={"host": host, "port": port, "keys": bool(settings.keys())})
@@ -36,6 +41,7 @@ async def serve(settings: GatewaySettings) -> None:
             await Server(app, settings, registry).serve(sockets=[listener])
         finally:
             await conversations.close()
+            await vault.close()
 
 
 def main() -> int:

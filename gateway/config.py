@@ -36,7 +36,7 @@ class GatewaySettings(Settings):
         10.0, description="A client that cannot take what is sent for this long is cut."
     )
     video_deadline_s: float = Field(1.0, description="Video frames that waited longer than this are dropped.")
-    drain_s: float = Field(3.0, description="Seconds that conversations get to close after SIGTERM.")
+    drain_s: float = Field(8.0, description="Seconds that conversations get to come to a rest after SIGTERM.")
     asr_url: str = _address("asr", 50051)
     tts_url: str = _address("tts", 50052)
     llm_url: str = _address("llm", 50053)

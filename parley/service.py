@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc.aio
@@ -16,7 +16,8 @@ from pydantic import Field
 from parley.chain.interface import Claim, Stage
 from parley.chain.redis import RedisChain
 from parley.chain.worker import run_worker
-from parley.errors import ChainUnavailable
+from parley.errors import ChainUnavailable, ParleyError
+from parley.handover import notify_ready, port_free
 from parley.rpc.server import RpcServer
 from parley.settings import Settings, check_bind, is_loopback
 from parley.telemetry import logs, metrics
@@ -50,6 +51,8 @@ class Service:
         stage: The chain's stage that it works for; None: gRPC only.
         handle: Works off one claim. ParleyError becomes an error piece; StaleGeneration and LostClaim end
             quietly.
+        calls_tools: The engine can call functions.
+        retire: Called once it is to stop: streams that could go on for ever should end when that hurts least.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Service:
     add_to: Callable[[grpc.aio.Server], None]
     stage: Stage | None = None
     handle: Callable[[Claim], Awaitable[None]] | None = None
+    retire: Callable[[], None] | None = None
+    calls_tools: bool = False
 
 
 async def run(service: Service, settings: ServiceSettings) -> None:
@@ -66,6 +71,9 @@ async def run(service: Service, settings: ServiceSettings) -> None:
 
     The gRPC door is open from the start. The chain's worker waits for Redis as long as it takes, and the
     health service named "chain" tells whether it is there; health of "" tells only that the engine is ready.
+
+    Where a predecessor still runs (`bind_wait_s`), this process works for the chain beside it and gets the
+    ports once that one has let go of them: whoever restarts a service like this never leaves it unattended.
 
     Args:
         service: What to serve; its engine is loaded.
@@ -80,24 +88,48 @@ async def run(service: Service, settings: ServiceSettings) -> None:
     server = RpcServer(
         grpc_name=service.grpc_name,
         info=info_pb2.ServiceInfo(
-            name=service.name, engine=service.engine, model=service.model, version=_version()
+            name=service.name,
+            engine=service.engine,
+            model=service.model,
+            version=_version(),
+            calls_tools=service.calls_tools,
         ),
         add_to=service.add_to,
         keys=frozenset() if open_to_all else settings.keys(),
     )
-    with closing(metrics.MetricsServer(settings.host, settings.metrics_port)), _stop_on_signals() as stop:
-        await server.start(settings.host, settings.port)
-        log.info("serving", extra={"port": server.port, "engine": service.engine, "model": service.model})
+    with _stop_on_signals() as stop:
         try:
-            await _work(service, settings, server, stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_serve(service, settings, server, stop))
+                tasks.create_task(_work(service, settings, server, stop))
+        except* ParleyError as failed:
+            raise failed.exceptions[0] from None
+    log.info("stopped")
+
+
+async def _serve(service: Service, settings: ServiceSettings, server: RpcServer, stop: asyncio.Event) -> None:
+    """Keeps the gRPC door and the metrics open until `stop`; calls that run then get `drain_s` to end."""
+    await port_free(settings.host, settings.port, wait_s=settings.bind_wait_s)
+    await server.start(settings.host, settings.port)
+    try:
+        await port_free(settings.host, settings.metrics_port, wait_s=settings.bind_wait_s)
+        shown = metrics.MetricsServer(settings.host, settings.metrics_port)
+        try:
+            log.info("serving", extra={"port": server.port, "engine": service.engine, "model": service.model})
+            await stop.wait()
         finally:
-            await server.stop(settings.drain_s)
-            log.info("stopped")
+            if service.retire is not None:
+                service.retire()
+            closing = asyncio.get_running_loop().run_in_executor(None, shown.close)
+    finally:
+        await server.stop(settings.drain_s)
+    await closing
 
 
 async def _work(service: Service, settings: ServiceSettings, server: RpcServer, stop: asyncio.Event) -> None:
     """Works for the chain, if the service has a stage, until `stop`."""
     if service.stage is None or service.handle is None:
+        notify_ready()
         await stop.wait()
         return
     chain = RedisChain(settings.redis_url)
@@ -134,6 +166,7 @@ async def _watch_chain(chain: RedisChain, server: RpcServer) -> None:
             await server.set_health(CHAIN_HEALTH, now)
             if now:
                 log.info("working for the chain")
+                notify_ready()
         await asyncio.sleep(1)
 
 

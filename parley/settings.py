@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         default=False,
         description="Binding any address is allowed without keys: only trusted containers reach it.",
     )
+    bind_wait_s: float = Field(
+        default=0.0, description="Seconds to wait for ports that a predecessor still holds.", ge=0
+    )
 
     @classmethod
     def settings_customise_sources(

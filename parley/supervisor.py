@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ import httpx
 import redis.asyncio
 
 from parley.errors import ConfigError, ServiceUnavailable
+from parley.handover import Readiness
 from parley.settings import REPOSITORY
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 SERVICES = ("asr", "llm", "tts", "sda")
 QUICK_DEATH_S = 10.0
 GIVE_UP_AFTER = 4
+SUCCESSOR_S = 60.0
+LEAVE_S = 20.0  # longer than any process drains
 PR_SET_PDEATHSIG = 1
 
 
@@ -64,6 +67,7 @@ class Child:
         name: "redis", "asr", … "gateway".
         command: What is run.
         restarts: How often it was started again.
+        leaving: The process that `process` has replaced and that still drains.
     """
 
     name: str
@@ -71,6 +75,11 @@ class Child:
     log_file: Path
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
+    leaving: asyncio.subprocess.Process | None = None
+
+    def running(self) -> list[asyncio.subprocess.Process]:
+        """Its processes that have not ended: mostly one, two while one takes over from the other."""
+        return [p for p in (self.process, self.leaving) if p is not None and p.returncode is None]
 
 
 @dataclass(slots=True)
@@ -189,17 +198,62 @@ class Stack:
             await asyncio.sleep(0.1 * 3 ** max(0, quick_deaths - 1))
 
     async def _run(self, child: Child, log_file: IO[bytes]) -> int:
-        child.process = await asyncio.create_subprocess_exec(
+        process = child.process = await self._spawn(child, log_file)
+        code = await process.wait()
+        while child.process is not process:  # another has taken over meanwhile
+            process = child.process
+            code = await process.wait()
+        return code
+
+    async def _spawn(
+        self, child: Child, log_file: IO[bytes], env: Mapping[str, str] | None = None
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             *child.command,
             cwd=REPOSITORY,
-            env=self.environment(),
+            env={**self.environment(), **(env or {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
-        return await child.process.wait()
+
+    async def roll(self, names: Sequence[str] = (*SERVICES, "gateway")) -> None:
+        """Restarts processes one after the other without losing a word.
+
+        Each one's successor loads beside it, and only when that can work is the old one asked to leave: it
+        finishes or hands over what it has in hand.
+
+        Raises:
+            ServiceUnavailable: A successor does not come up; the old process goes on, and so do the rest.
+        """
+        for name in names:
+            await self._replace(self.children[name])
+            self.say(f"{name} was replaced")
+
+    async def _replace(self, child: Child) -> None:
+        async with Readiness.watch() as ready:
+            env = {"NOTIFY_SOCKET": ready.address, "PARLEY_BIND_WAIT_S": str(LEAVE_S)}
+            with child.log_file.open("ab") as log_file:
+                successor = await self._spawn(child, log_file, env)
+            old, child.process, child.leaving = child.process, successor, child.process
+            told = asyncio.create_task(ready.wait())
+            ended = asyncio.create_task(successor.wait())
+            await asyncio.wait({told, ended}, timeout=SUCCESSOR_S, return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            if not told.done():
+                told.cancel()
+                child.process, child.leaving = old, None
+                with contextlib.suppress(ProcessLookupError):
+                    successor.kill()
+                raise ServiceUnavailable(
+                    f"The new {child.name} does not come up; the old one goes on. The end of "
+                    f"{child.log_file}:\n{tail(child.log_file)}"
+                )
+        if old is not None:
+            await _end([old], LEAVE_S)
+        child.leaving = None
 
     async def wait_ready(self, *, timeout_s: float = 60.0) -> dict[str, object]:
         """Waits until the gateway says that everything is ready.
@@ -238,24 +292,13 @@ class Stack:
 
     def pids(self) -> list[int]:
         """Process ids of everything that runs."""
-        return [c.process.pid for c in self.children.values() if c.process and c.process.returncode is None]
+        return [process.pid for child in self.children.values() for process in child.running()]
 
     async def stop(self) -> None:
         """Ends every process: SIGTERM, then SIGKILL after a grace period; Redis last."""
         self._stopping = True
         for names in ([n for n in self.children if n != "redis"], ["redis"]):
-            running = [c.process for n in names if (c := self.children.get(n)) and c.process]
-            for process in running:
-                with contextlib.suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGCONT)
-                    process.terminate()
-            try:
-                async with asyncio.timeout(8):
-                    await asyncio.gather(*(p.wait() for p in running))
-            except TimeoutError:
-                for process in running:
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
+            await _end([p for n in names if n in self.children for p in self.children[n].running()], LEAVE_S)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def __aenter__(self) -> "Stack":
@@ -268,6 +311,21 @@ class Stack:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+
+async def _end(processes: Sequence[asyncio.subprocess.Process], grace_s: float) -> None:
+    """SIGTERM, and after `grace_s` seconds SIGKILL."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+    try:
+        async with asyncio.timeout(grace_s):
+            await asyncio.gather(*(p.wait() for p in processes))
+    except TimeoutError:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
 
 def _die_with_parent() -> None:

@@ -52,6 +52,10 @@ class RunningStack:
         """Sends a signal to one process."""
         self.stack.kill(name, number)
 
+    def roll(self, name: str) -> None:
+        """Replaces one process by a new one, without a gap."""
+        self.call(self.stack.roll([name]))
+
     def wait_ready(self) -> dict[str, object]:
         """Waits until everything answers again."""
         return self.call(self.stack.wait_ready())

@@ -1,34 +1,17 @@
 """Which conversations are held now, which can be resumed, and whether there is room for another."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway import metrics
 from gateway.errors import Refused
-from gateway.realtime.items import Items
-from gateway.realtime.session_config import SessionState
+from gateway.realtime.vault import Parked, Vault
 
 MAX_PARKED = 64
 LET_GO_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A conversation that was left: only its words are kept, nothing of it runs.
-
-    Attributes:
-        visits: How often it was connected; each visit has chain keys of its own, so that late writes of an
-            earlier one cannot get in the way.
-    """
-
-    session: str
-    avatar: str
-    state: SessionState
-    items: Items
-    visits: int
 
 
 class Held(Protocol):
@@ -40,11 +23,23 @@ class Held(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Ends it soon, with that websocket close code."""
 
+    async def rest(self) -> None:
+        """Waits until nobody speaks."""
+
 
 class Registry:
     """Counts, finds and parks conversations."""
 
-    def __init__(self, *, max_sessions: int, resume_s: float) -> None:
+    def __init__(self, *, max_sessions: int, resume_s: float, vault: Vault | None = None) -> None:
+        """Makes an empty one.
+
+        Args:
+            max_sessions: Conversations at once.
+            resume_s: How long one that was left can be resumed.
+            vault: Where conversations go when this gateway stops; None: they are over then.
+        """
+        self._vault = vault
+        self._handing_over: set[asyncio.Task[None]] = set()
         self._max_sessions = max_sessions
         self._resume_s = resume_s
         self._taken = 0
@@ -119,7 +114,9 @@ class Registry:
             except TimeoutError:
                 return None
         parked, timer = self._parked.get(session, (None, None))
-        if parked is None or timer is None or parked.avatar != avatar:
+        if parked is None or timer is None:
+            return await self._vault.take(session, avatar) if self._vault else None
+        if parked.avatar != avatar:
             return None
         timer.cancel()
         self._forget(session)
@@ -128,6 +125,9 @@ class Registry:
     def park(self, parked: Parked) -> None:
         """Keeps a conversation for `resume_s`; the oldest leaves when there are too many."""
         if self.draining:
+            if self._vault is not None:
+                task = asyncio.get_running_loop().create_task(self._vault.put(parked))
+                self._handing_over.add(task)
             return
         while len(self._parked) >= MAX_PARKED:
             oldest = next(iter(self._parked))
@@ -142,17 +142,28 @@ class Registry:
         metrics.PARKED.set(len(self._parked))
 
     async def drain(self, timeout_s: float) -> None:
-        """Takes no more conversations, closes all with 1001 and waits until they have ended."""
+        """Takes no more conversations, and closes each with 1001 in its next rest.
+
+        Args:
+            timeout_s: What is still being said after that is cut off.
+        """
         self.draining = True
-        for _, timer in self._parked.values():
-            timer.cancel()
-        self._parked.clear()
         held = list(self._held.values())
-        for one in held:
-            one.close(1001, "The server is shutting down.")
-        try:
-            async with asyncio.timeout(timeout_s):
-                for one in held:
-                    await one.over.wait()
-        except TimeoutError:
-            return  # the server cancels what is left
+        if self._vault is not None:
+            await asyncio.gather(*(self._vault.announce(one.session) for one in held))
+        for parked, timer in self._parked.values():
+            timer.cancel()
+            self.park(parked)
+        self._parked.clear()
+        await asyncio.gather(*(_let_go(one, timeout_s) for one in held))
+        await asyncio.gather(*self._handing_over)
+
+
+async def _let_go(held: Held, timeout_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await held.rest()
+    held.close(1001, "The server is shutting down.")
+    with contextlib.suppress(TimeoutError):  # the server cancels what is left
+        async with asyncio.timeout(timeout_s):
+            await held.over.wait()

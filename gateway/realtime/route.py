@@ -18,9 +18,10 @@ from gateway.config import GatewaySettings
 from gateway.errors import Refused
 from gateway.memory.store import FactStore
 from gateway.realtime.items import Items
-from gateway.realtime.registry import Parked, Registry
+from gateway.realtime.registry import Registry
 from gateway.realtime.session import RealtimeSession
 from gateway.realtime.session_config import SessionState, SessionUpdate
+from gateway.realtime.vault import Parked
 from gateway.services import Services
 from parley.avatars import Avatar, load_avatar
 from parley.conversation.interface import Conversation, ConversationConfig

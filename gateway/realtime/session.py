@@ -20,8 +20,8 @@ from gateway.realtime.items import Items
 from gateway.realtime.messages import MAX_MESSAGE_BYTES, EventError
 from gateway.realtime.outbox import Lane, Message, Outbox, SlowClient
 from gateway.realtime.parsing import parse
-from gateway.realtime.registry import Parked
 from gateway.realtime.session_config import Face, SessionState
+from gateway.realtime.vault import Parked
 from gateway.services import IdleLoop, Services
 from parley.avatars import Avatar
 from parley.conversation import events as happened
@@ -96,11 +96,17 @@ class RealtimeSession:
         self._describing = asyncio.Lock()
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._resting = asyncio.Event()
+        self._resting.set()
 
     def close(self, code: int, reason: str) -> None:
         """Ends it soon, with that websocket close code."""
         if not self._end.done():
             self._end.set_result(_Closing(code, reason, "superseded" if code == 1000 else "going_away"))
+
+    async def rest(self) -> None:
+        """Waits until nobody speaks."""
+        await self._resting.wait()
 
     async def run(self, *, notice: ParleyError | None = None) -> Parked:
         """Accepts the websocket and runs until either side ends it.
@@ -220,6 +226,9 @@ class RealtimeSession:
                 case happened.ReplyStarted():
                     self._quiet.clear()
                     self._began()
+                case happened.ActivityChanged(activity):
+                    resting = activity is happened.Activity.LISTENING
+                    self._resting.set() if resting else self._resting.clear()
                 case happened.Problem(code, message):
                     self._began()
                     log.warning("The conversation has a problem.", extra={"code": code, "problem": message})

@@ -189,6 +189,7 @@ return 'OK'
 
 # Forgets consumers that are long gone and hold nothing. KEYS work stream; ARGV group, idle milliseconds
 FORGET: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'OK' end
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local about = {}
   for i = 1, #consumer, 2 do about[consumer[i]] = consumer[i + 1] end

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from parley.cli.talk import print_talk, talk_once
+from parley.errors import ServiceUnavailable
 from parley.supervisor import Ports, Stack
 
 
@@ -46,6 +47,8 @@ async def run_stack(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    again = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, again.set)
     stack = Stack(
         ports_from_environment(), say=lambda line: console.print(line, markup=False, highlight=False)
     )
@@ -71,5 +74,19 @@ async def run_stack(
         console.print(f"\nOpen [bold]{stack.url}[/] and talk. Ctrl-C stops everything; logs: {stack.log_dir}")
         if open_browser:
             webbrowser.open(stack.url)
+        rolling = asyncio.create_task(_roll_when_asked(stack, again))
         await stop.wait()
+        rolling.cancel()
+        await asyncio.gather(rolling, return_exceptions=True)
         console.print("Stopping…")
+
+
+async def _roll_when_asked(stack: Stack, again: asyncio.Event) -> None:
+    """Restarts everything in turn at each SIGHUP; people who talk notice nothing."""
+    while True:
+        await again.wait()
+        again.clear()
+        try:
+            await stack.roll()
+        except ServiceUnavailable as error:
+            stack.say(str(error))

@@ -41,7 +41,7 @@ async def ask(client: TalkClient, audio: NDArray[np.float32]) -> tuple[ReplyReco
         sample of the question's speech.
 
     Raises:
-        ServiceUnavailable: No answer came in a minute.
+        ServiceUnavailable: No answer came in a minute, or the connection was closed.
     """
     asked = time.monotonic()
     before = max(client.replies, default=0)
@@ -58,6 +58,8 @@ async def ask(client: TalkClient, audio: NDArray[np.float32]) -> tuple[ReplyReco
         raise ServiceUnavailable(
             f"No answer came within {ANSWER_TIMEOUT_S:.0f} s.", fix="Is there speech in the recording?"
         ) from error
+    if not answered():
+        raise ServiceUnavailable("The connection was closed before an answer came.")
     generation = max(g for g, r in client.replies.items() if r.first_audio_at)
     await client.wait_played(generation, timeout_s=ANSWER_TIMEOUT_S)
     await client.wait_event(

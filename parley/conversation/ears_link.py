@@ -18,10 +18,13 @@ _FIRST_RETRY_S = 0.2
 _LAST_RETRY_S = 3.0
 _OPEN_TIMEOUT_S = 10.0
 _LAST_ANSWER_S = 2.0
+_SUCCESSOR_S = 2.0
+_SUCCESSOR_RETRY_S = 0.05
+_REPEATED_SAMPLES = SAMPLE_RATE_HZ * 400 // 1000
 
 
 class _Reopen(Exception):
-    """The configuration changed: this stream is of no use any more."""
+    """Another stream is wanted: the configuration changed, or the ears leave this one in a rest."""
 
 
 class EarsLink:
@@ -51,6 +54,9 @@ class EarsLink:
         self._waiting: deque[asr_pb2.ListenRequest | asr_pb2.ListenConfig] = deque()
         self._waiting_samples = 0
         self._unanswered: set[int] = set()
+        self._recent: deque[asr_pb2.ListenRequest] = deque()  # sent since the last turn was over, its end
+        self._recent_samples = 0
+        self._successor_until = 0.0  # until then ears that left in peace may have a successor
         self._samples = 0
         self._accepting = True  # until the ears are lost: what comes while connecting is kept for them
         self._changed = Signal()
@@ -99,8 +105,13 @@ class EarsLink:
                 retry_s, told = _FIRST_RETRY_S, False
                 await self._listen(stream)
             except _Reopen:
+                self._repeat()
                 continue
             except (ParleyError, TimeoutError) as error:
+                if asyncio.get_running_loop().time() < self._successor_until:
+                    self._repeat()
+                    await asyncio.sleep(_SUCCESSOR_RETRY_S)
+                    continue
                 lost = error if isinstance(error, ParleyError) else _silent()
                 log.warning("ears lost", extra={"error": lost.message})
                 self._forget()
@@ -130,11 +141,15 @@ class EarsLink:
         self._config = self._wanted
         self._waiting.clear()
         self._unanswered.clear()
+        self._remember(None)
         self._waiting_samples = 0
         self._changed.notify()
 
     async def _read(self, stream: EarStream, began_at: int) -> None:
         async for event in stream.events():
+            if event.HasField("leaving"):
+                self._successor_until = asyncio.get_running_loop().time() + _SUCCESSOR_S
+                raise _Reopen
             self._on_event(event, began_at)
         raise ServiceUnavailable("The ears closed the stream.")
 
@@ -144,11 +159,13 @@ class EarsLink:
             request = self._waiting.popleft()
             if isinstance(request, asr_pb2.ListenConfig):
                 self._config = request
+                self._remember(None)
                 await self._last_answers()
                 raise _Reopen
             self._waiting_samples -= len(request.pcm) // BYTES_PER_SAMPLE
             if request.HasField("finalize"):
                 self._unanswered.add(request.finalize.id)
+            self._remember(request)
             await stream.send(request)
             self._changed.notify()
 
@@ -159,6 +176,23 @@ class EarsLink:
         except TimeoutError:
             log.warning("transcript lost", extra={"requests": sorted(self._unanswered)})
             self._unanswered.clear()
+
+    def _repeat(self) -> None:
+        """What was on its way to ears that left, and the breath before it, is for those who come after."""
+        self._waiting.extendleft(reversed(self._recent))
+        self._waiting_samples += self._recent_samples
+        self._remember(None)
+
+    def _remember(self, request: asr_pb2.ListenRequest | None) -> None:
+        """Keeps what was sent last, but nothing from before a turn's end; None: forgets it all."""
+        if request is None or request.HasField("reset"):
+            self._recent.clear()
+            self._recent_samples = 0
+        if request is not None:
+            self._recent.append(request)
+            self._recent_samples += len(request.pcm) // BYTES_PER_SAMPLE
+        while self._recent_samples > _REPEATED_SAMPLES:
+            self._recent_samples -= len(self._recent.popleft().pcm) // BYTES_PER_SAMPLE
 
     def _put(self, request: asr_pb2.ListenRequest | asr_pb2.ListenConfig) -> None:
         if self._accepting:

@@ -29,6 +29,7 @@ def main() -> int:
             add_to=lambda server: asr_pb2_grpc.add_AsrServicer_to_server(  # type: ignore[no-untyped-call]
                 servicer, server
             ),
+            retire=servicer.retire,
         )
         asyncio.run(run(service, settings))
     except ParleyError as error:

@@ -79,6 +79,12 @@ class Listener:
         self._given = 0  # up to here audio was handed on, or never will be
         self._started = self._noticed = self._tail_end = 0
         self._pausing = False
+        self._turn_open = False
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing was heard since the last turn was over, so that nothing is lost by stopping now."""
+        return not self._turn_open and not self.jobs
 
     @property
     def backlog_samples(self) -> int:
@@ -124,7 +130,7 @@ class Listener:
         while self.jobs and isinstance(self.jobs[-1], Speech):
             self.jobs.pop()
         self.jobs.append(Forget())
-        self._pausing = False
+        self._pausing = self._turn_open = False
         if self._detector is None or not self._detector.speaking:
             return []
         if self._position - self._noticed <= _CROSSING_SAMPLES:
@@ -148,5 +154,6 @@ class Listener:
         first = self._recent_end - len(self._recent)
         start = max(start, first)
         if start < self._position:
+            self._turn_open = True
             self.jobs.append(Speech(start, self._recent[start - first : self._position - first]))
         self._given = self._position

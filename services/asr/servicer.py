@@ -25,6 +25,7 @@ _FINALS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.0, 2.0, 5.0),
 )
 _CONFIG_TIMEOUT_S: Final = 10.0
+_REST_CHECK_S: Final = 0.04
 _BYTES_PER_S: Final = SAMPLE_RATE_HZ * BYTES_PER_SAMPLE
 
 
@@ -35,6 +36,11 @@ class AsrServicer(asr_pb2_grpc.AsrServicer):
         self._engine = engine
         self._settings = settings
         self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="asr")
+        self._retired = asyncio.Event()
+
+    def retire(self) -> None:
+        """From now on every stream is left as soon as no turn is open on it."""
+        self._retired.set()
 
     async def Listen(
         self, requests: AsyncIterator[pb.ListenRequest], context: grpc.aio.ServicerContext
@@ -50,6 +56,7 @@ class AsrServicer(asr_pb2_grpc.AsrServicer):
                 threshold=self._settings.vad_threshold,
             )
             feeding = asyncio.create_task(_feed(session, requests), name="feed")
+            retiring = asyncio.create_task(self._retire(session), name="retire")
             try:
                 async for event in session.events():
                     if event.HasField("final"):
@@ -57,8 +64,16 @@ class AsrServicer(asr_pb2_grpc.AsrServicer):
                     yield event
             finally:
                 feeding.cancel()
-                await asyncio.wait([feeding])
+                retiring.cancel()
+                await asyncio.wait([feeding, retiring])
                 await session.close()
+
+    async def _retire(self, session: ListenSession) -> None:
+        """Leaves a session in its next rest once the service is to stop."""
+        await self._retired.wait()
+        while not session.resting:
+            await asyncio.sleep(_REST_CHECK_S)
+        session.leave()
 
     async def _config(self, requests: AsyncIterator[pb.ListenRequest]) -> pb.ListenConfig:
         try:

@@ -45,8 +45,14 @@ class ListenSession:
         self._turn = 0
         self._closed = False
         self._finished = False
+        self._left = False
         self._tell([pb.ListenEvent(ready=pb.Ready(engine=engine.name, model=engine.model))])
         self._pump = asyncio.create_task(self._recognise(), name="recognise")
+
+    @property
+    def resting(self) -> bool:
+        """Whether no turn is open: then the session can be ended, and another opened, without loss."""
+        return self._listener.resting
 
     async def send(self, request: pb.ListenRequest) -> None:
         """Takes a request; waits when the recogniser is half a minute behind.
@@ -59,6 +65,8 @@ class ListenSession:
         if self._closed:
             raise ServiceUnavailable("This listening session was closed.", fix="Open another.")
         match request.WhichOneof("kind"):
+            case _ if self._left:
+                return
             case "pcm":
                 await self._hear(request.pcm)
             case "finalize":
@@ -88,6 +96,11 @@ class ListenSession:
         """Nothing more will be sent: `events` ends once all that was asked for is answered."""
         self._finished = True
         self._wanted.set()
+
+    def leave(self) -> None:
+        """Says that this session listens no more; whoever speaks to it opens another."""
+        self._left = True
+        self._tell([pb.ListenEvent(leaving=pb.Leaving())])
 
     def fail(self, error: ParleyError) -> None:
         """Ends `events` with `error`, at once."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
+from parley.conversation.interface import EarStream
 from parley.errors import BadRequest, EngineUnavailable, ParleyError, ServiceUnavailable, UnknownAvatar
 from parley.rpc.ears import GrpcEars
 from parley.rpc.server import RpcServer
@@ -27,8 +28,12 @@ def engine() -> SphinxEngine:
 
 
 @pytest.fixture
-async def ears(engine: SphinxEngine) -> AsyncIterator[GrpcEars]:
-    servicer = AsrServicer(engine, AsrSettings())
+def servicer(engine: SphinxEngine) -> AsrServicer:
+    return AsrServicer(engine, AsrSettings())
+
+
+@pytest.fixture
+async def ears(engine: SphinxEngine, servicer: AsrServicer) -> AsyncIterator[GrpcEars]:
     server = RpcServer(
         grpc_name="parley.v1.Asr",
         info=info_pb2.ServiceInfo(name="asr", engine=engine.name),
@@ -184,3 +189,30 @@ def test_auto_prefers_installed_whisper_weights() -> None:
     assert load("auto", AsrSettings(model="", warm=0)).name == "sphinx"
     with pytest.raises(EngineUnavailable, match="/no/such/model"):
         load("auto", AsrSettings(model="/no/such/model"))
+
+
+async def test_ears_that_are_to_stop_hear_the_turn_out_first(servicer: AsrServicer, ears: GrpcEars) -> None:
+    resting = await ears.open(pb.ListenConfig(session="rests", vad=True))
+    talking = await ears.open(pb.ListenConfig(session="talks", vad=True))
+    told: list[str] = []
+    async with asyncio.timeout(PATIENCE_S):
+        await talking.send(pb.ListenRequest(pcm=said("something")))
+        async for event in talking.events():
+            told.append(str(event.WhichOneof("kind")))
+            if event.HasField("speech_stopped"):
+                break
+        servicer.retire()
+        assert kinds([event async for event in _until(resting, "leaving")]) == ["ready", "leaving"]
+        await talking.send(pb.ListenRequest(finalize=pb.Finalize(id=1)))
+        assert "leaving" not in kinds([event async for event in _until(talking, "final")])
+        await talking.send(pb.ListenRequest(reset=pb.Reset()))
+        assert kinds([event async for event in _until(talking, "leaving")])[-1] == "leaving"
+    await resting.close()
+    await talking.close()
+
+
+async def _until(stream: EarStream, kind: str) -> AsyncIterator[pb.ListenEvent]:
+    async for event in stream.events():
+        yield event
+        if event.HasField(kind):
+            return

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from proto.parley.v1 import chain_pb2 as proto_dot_parley_dot_v1_dot_chain__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19proto/parley/v1/asr.proto\x12\tparley.v1\x1a\x1bproto/parley/v1/chain.proto\"w\n\x0cListenConfig\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06\x61vatar\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x10\n\x08hotwords\x18\x04 \x03(\t\x12\x0b\n\x03vad\x18\x05 \x01(\x08\x12\x15\n\rvad_threshold\x18\x06 \x01(\x02\"\x9d\x01\n\rListenRequest\x12)\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x17.parley.v1.ListenConfigH\x00\x12\r\n\x03pcm\x18\x02 \x01(\x0cH\x00\x12\'\n\x08\x66inalize\x18\x03 \x01(\x0b\x32\x13.parley.v1.FinalizeH\x00\x12!\n\x05reset\x18\x04 \x01(\x0b\x32\x10.parley.v1.ResetH\x00\x42\x06\n\x04kind\"\x16\n\x08\x46inalize\x12\n\n\x02id\x18\x01 \x01(\r\"\x07\n\x05Reset\"\x8d\x02\n\x0bListenEvent\x12\x32\n\x0espeech_started\x18\x01 \x01(\x0b\x32\x18.parley.v1.SpeechStartedH\x00\x12\x32\n\x0espeech_stopped\x18\x02 \x01(\x0b\x32\x18.parley.v1.SpeechStoppedH\x00\x12!\n\x05pause\x18\x03 \x01(\x0b\x32\x10.parley.v1.PauseH\x00\x12%\n\x07partial\x18\x04 \x01(\x0b\x32\x12.parley.v1.PartialH\x00\x12!\n\x05\x66inal\x18\x05 \x01(\x0b\x32\x10.parley.v1.FinalH\x00\x12!\n\x05ready\x18\x06 \x01(\x0b\x32\x10.parley.v1.ReadyH\x00\x42\x06\n\x04kind\"&\n\x05Ready\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\"#\n\rSpeechStarted\x12\x12\n\nat_samples\x18\x01 \x01(\x04\"#\n\rSpeechStopped\x12\x12\n\nat_samples\x18\x01 \x01(\x04\"\x1e\n\x05Pause\x12\x15\n\rheard_samples\x18\x01 \x01(\x04\"D\n\x07Partial\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0cstable_chars\x18\x02 \x01(\r\x12\x15\n\rheard_samples\x18\x03 \x01(\x04\"\x8e\x01\n\x05\x46inal\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x1e\n\x05words\x18\x03 \x03(\x0b\x32\x0f.parley.v1.Word\x12\x12\n\nconfidence\x18\x04 \x01(\x02\x12\x15\n\rheard_samples\x18\x05 \x01(\x04\x12\x11\n\tdecode_ms\x18\x06 \x01(\x02\x12\r\n\x05\x65rror\x18\x07 \x01(\t2E\n\x03\x41sr\x12>\n\x06Listen\x12\x18.parley.v1.ListenRequest\x1a\x16.parley.v1.ListenEvent(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19proto/parley/v1/asr.proto\x12\tparley.v1\x1a\x1bproto/parley/v1/chain.proto\"w\n\x0cListenConfig\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06\x61vatar\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x10\n\x08hotwords\x18\x04 \x03(\t\x12\x0b\n\x03vad\x18\x05 \x01(\x08\x12\x15\n\rvad_threshold\x18\x06 \x01(\x02\"\x9d\x01\n\rListenRequest\x12)\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x17.parley.v1.ListenConfigH\x00\x12\r\n\x03pcm\x18\x02 \x01(\x0cH\x00\x12\'\n\x08\x66inalize\x18\x03 \x01(\x0b\x32\x13.parley.v1.FinalizeH\x00\x12!\n\x05reset\x18\x04 \x01(\x0b\x32\x10.parley.v1.ResetH\x00\x42\x06\n\x04kind\"\x16\n\x08\x46inalize\x12\n\n\x02id\x18\x01 \x01(\r\"\x07\n\x05Reset\"\xb4\x02\n\x0bListenEvent\x12\x32\n\x0espeech_started\x18\x01 \x01(\x0b\x32\x18.parley.v1.SpeechStartedH\x00\x12\x32\n\x0espeech_stopped\x18\x02 \x01(\x0b\x32\x18.parley.v1.SpeechStoppedH\x00\x12!\n\x05pause\x18\x03 \x01(\x0b\x32\x10.parley.v1.PauseH\x00\x12%\n\x07partial\x18\x04 \x01(\x0b\x32\x12.parley.v1.PartialH\x00\x12!\n\x05\x66inal\x18\x05 \x01(\x0b\x32\x10.parley.v1.FinalH\x00\x12!\n\x05ready\x18\x06 \x01(\x0b\x32\x10.parley.v1.ReadyH\x00\x12%\n\x07leaving\x18\x07 \x01(\x0b\x32\x12.parley.v1.LeavingH\x00\x42\x06\n\x04kind\"&\n\x05Ready\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\"\t\n\x07Leaving\"#\n\rSpeechStarted\x12\x12\n\nat_samples\x18\x01 \x01(\x04\"#\n\rSpeechStopped\x12\x12\n\nat_samples\x18\x01 \x01(\x04\"\x1e\n\x05Pause\x12\x15\n\rheard_samples\x18\x01 \x01(\x04\"D\n\x07Partial\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x14\n\x0cstable_chars\x18\x02 \x01(\r\x12\x15\n\rheard_samples\x18\x03 \x01(\x04\"\x8e\x01\n\x05\x46inal\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x1e\n\x05words\x18\x03 \x03(\x0b\x32\x0f.parley.v1.Word\x12\x12\n\nconfidence\x18\x04 \x01(\x02\x12\x15\n\rheard_samples\x18\x05 \x01(\x04\x12\x11\n\tdecode_ms\x18\x06 \x01(\x02\x12\r\n\x05\x65rror\x18\x07 \x01(\t2E\n\x03\x41sr\x12>\n\x06Listen\x12\x18.parley.v1.ListenRequest\x1a\x16.parley.v1.ListenEvent(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,19 +41,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESET']._serialized_start=374
   _globals['_RESET']._serialized_end=381
   _globals['_LISTENEVENT']._serialized_start=384
-  _globals['_LISTENEVENT']._serialized_end=653
-  _globals['_READY']._serialized_start=655
-  _globals['_READY']._serialized_end=693
-  _globals['_SPEECHSTARTED']._serialized_start=695
-  _globals['_SPEECHSTARTED']._serialized_end=730
-  _globals['_SPEECHSTOPPED']._serialized_start=732
-  _globals['_SPEECHSTOPPED']._serialized_end=767
-  _globals['_PAUSE']._serialized_start=769
-  _globals['_PAUSE']._serialized_end=799
-  _globals['_PARTIAL']._serialized_start=801
-  _globals['_PARTIAL']._serialized_end=869
-  _globals['_FINAL']._serialized_start=872
-  _globals['_FINAL']._serialized_end=1014
-  _globals['_ASR']._serialized_start=1016
-  _globals['_ASR']._serialized_end=1085
+  _globals['_LISTENEVENT']._serialized_end=692
+  _globals['_READY']._serialized_start=694
+  _globals['_READY']._serialized_end=732
+  _globals['_LEAVING']._serialized_start=734
+  _globals['_LEAVING']._serialized_end=743
+  _globals['_SPEECHSTARTED']._serialized_start=745
+  _globals['_SPEECHSTARTED']._serialized_end=780
+  _globals['_SPEECHSTOPPED']._serialized_start=782
+  _globals['_SPEECHSTOPPED']._serialized_end=817
+  _globals['_PAUSE']._serialized_start=819
+  _globals['_PAUSE']._serialized_end=849
+  _globals['_PARTIAL']._serialized_start=851
+  _globals['_PARTIAL']._serialized_end=919
+  _globals['_FINAL']._serialized_start=922
+  _globals['_FINAL']._serialized_end=1064
+  _globals['_ASR']._serialized_start=1066
+  _globals['_ASR']._serialized_end=1135
 # @@protoc_insertion_point(module_scope)

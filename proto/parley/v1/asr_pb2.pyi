@@ -46,20 +46,22 @@ class Reset(_message.Message):
     def __init__(self) -> None: ...
 
 class ListenEvent(_message.Message):
-    __slots__ = ("speech_started", "speech_stopped", "pause", "partial", "final", "ready")
+    __slots__ = ("speech_started", "speech_stopped", "pause", "partial", "final", "ready", "leaving")
     SPEECH_STARTED_FIELD_NUMBER: _ClassVar[int]
     SPEECH_STOPPED_FIELD_NUMBER: _ClassVar[int]
     PAUSE_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
     speech_started: SpeechStarted
     speech_stopped: SpeechStopped
     pause: Pause
     partial: Partial
     final: Final
     ready: Ready
-    def __init__(self, speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_stopped: _Optional[_Union[SpeechStopped, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., partial: _Optional[_Union[Partial, _Mapping]] = ..., final: _Optional[_Union[Final, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ...) -> None: ...
+    leaving: Leaving
+    def __init__(self, speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_stopped: _Optional[_Union[SpeechStopped, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., partial: _Optional[_Union[Partial, _Mapping]] = ..., final: _Optional[_Union[Final, _Mapping]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., leaving: _Optional[_Union[Leaving, _Mapping]] = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("engine", "model")
@@ -68,6 +70,10 @@ class Ready(_message.Message):
     engine: str
     model: str
     def __init__(self, engine: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+
+class Leaving(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class SpeechStarted(_message.Message):
     __slots__ = ("at_samples",)

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from gateway.app import create_app
 from gateway.config import GatewaySettings
 from gateway.realtime.registry import Registry
+from gateway.realtime.vault import Vault
 from gateway.server import Server, listen
 from gateway.services import Services
 from parley.avatars import Avatar
@@ -47,11 +48,11 @@ async def backend() -> AsyncIterator[FakeServices]:
 class Running:
     """The server under test."""
 
-    def __init__(self, settings: GatewaySettings, static: Path) -> None:
+    def __init__(self, settings: GatewaySettings, static: Path, vault: Vault | None = None) -> None:
         self.settings = settings
         self.conversations: list[ScriptedConversation] = []
         self.fail_start: ParleyError | None = None
-        self.registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s)
+        self.registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s, vault=vault)
         app = create_app(settings, Services(settings), self.registry, self._make, static=static)
         self.server = Server(app, settings, self.registry)
         self._listener = listen(settings)
@@ -129,7 +130,7 @@ async def launch(avatars_dir: Path, backend: FakeServices, tmp_path: Path) -> As
     """Starts servers with the settings given."""
     running: list[Running] = []
 
-    async def start(**settings: Any) -> Running:
+    async def start(vault: Vault | None = None, **settings: Any) -> Running:
         urls = {f"{name}_url": backend.address for name in ("asr", "tts", "llm", "sda")}
         values: dict[str, Any] = {
             "avatars_dir": avatars_dir,
@@ -138,7 +139,7 @@ async def launch(avatars_dir: Path, backend: FakeServices, tmp_path: Path) -> As
             **urls,
             **settings,
         }
-        one = Running(GatewaySettings(**values), tmp_path / "static")
+        one = Running(GatewaySettings(**values), tmp_path / "static", vault)
         running.append(one)
         await one.started()
         return one

@@ -8,6 +8,7 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
+from gateway.realtime.vault import Parked
 from parley.avatars import Avatar
 from parley.conversation import events as happened
 from parley.conversation.events import ConversationEvent, ReplyStatus
@@ -235,3 +236,20 @@ class _Info(info_pb2_grpc.InfoServicer):
 
 
 __all__ = ["FRAME", "IDLE_FRAMES", "PCM", "FakeServices", "ScriptedConversation", "tts_pb2"]
+
+
+class DictVault:
+    """What gateways leave to each other, without Redis."""
+
+    def __init__(self) -> None:
+        self.announced: list[str] = []
+        self.parked: dict[str, Parked] = {}
+
+    async def announce(self, session: str) -> None:
+        self.announced.append(session)
+
+    async def put(self, parked: Parked) -> None:
+        self.parked[parked.session] = parked
+
+    async def take(self, session: str, avatar: str) -> Parked | None:
+        return self.parked.pop(session, None)

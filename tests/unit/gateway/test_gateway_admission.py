@@ -14,9 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from gateway.auth import Authorizer
 from gateway.config import GatewaySettings
 from gateway.errors import Refused
-from parley.conversation.events import ReplyAudio
+from parley.conversation.events import Activity, ActivityChanged, Problem, ReplyAudio
 from parley.errors import ChainUnavailable, ConfigError
 from tests.unit.gateway.conftest import Client, Running, connected
+from tests.unit.gateway.fakes import DictVault
 
 KEY = "a-long-secret"
 
@@ -167,6 +168,47 @@ async def test_shutting_down_says_so(launch: Any) -> None:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
     assert gateway.conversation.closed
+
+
+async def test_shutting_down_waits_for_the_end_of_what_is_said(launch: Any) -> None:
+    gateway = await launch()
+    async with connected(gateway) as client:
+        gateway.conversation.tell(ActivityChanged(Activity.SPEAKING))
+        gateway.conversation.tell(Problem("said_after", "what comes after the change is seen after it"))
+        await client.until("error")
+        gateway.server.should_exit = True
+        async with asyncio.timeout(5):
+            while not gateway.registry.draining:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert gateway.registry.busy == 1
+        gateway.conversation.tell(ActivityChanged(Activity.LISTENING))
+        with pytest.raises(ConnectionClosed):
+            await client.until("never")
+
+
+async def test_another_gateway_goes_on_with_the_conversation(launch: Any) -> None:
+    vault = DictVault()
+    first = await launch(vault=vault)
+    async with connected(first) as client:
+        session = client.events[0]["session"]["id"]
+        update = {"type": "realtime", "instructions": "Be brief."}
+        await client.ask({"type": "session.update", "session": update}, "session.updated")
+        content = [{"type": "input_text", "text": "I am Ada."}]
+        item = {"type": "message", "role": "user", "content": content}
+        await client.ask({"type": "conversation.item.create", "item": item}, "conversation.item.done")
+        first.server.should_exit = True
+        with pytest.raises(ConnectionClosed):
+            await client.until("never")
+    await first.task
+    assert vault.announced == [session]
+    second = await launch(vault=vault)
+    async with connected(second, f"model=mira&session={session}") as client:
+        resumed = client.events[0]["session"]
+        assert (resumed["id"], resumed["instructions"]) == (session, "Be brief.")
+        shown = await client.until("conversation.item.done")
+        assert shown["item"]["content"] == content
+    assert not vault.parked
 
 
 async def test_two_hundred_visits_leave_nothing(launch: Any) -> None:

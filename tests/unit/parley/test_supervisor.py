@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,4 +71,48 @@ async def test_a_remote_redis_is_not_started_here(tmp_path: Path) -> None:
     stack = Stack(Ports.free(), env=env, log_dir=tmp_path, say=lambda line: None)
     with pytest.raises(ConfigError, match="does not answer"):
         await stack.start()
+    await stack.stop()
+
+
+SERVES = """
+import os, pathlib, signal, socket, sys, time
+pathlib.Path(sys.argv[1]).open("a").write(f"{os.getpid()}\\n")
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+address = os.environ.get("NOTIFY_SOCKET")
+if address:
+    socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", address)
+time.sleep(60)
+"""
+
+
+async def test_a_successor_is_ready_before_the_old_process_ends(tmp_path: Path) -> None:
+    stack = quiet_stack(tmp_path)
+    stack._supervise("server", [sys.executable, "-c", SERVES, str(tmp_path / "started")])
+    child = stack.children["server"]
+    await until(lambda: (tmp_path / "started").exists())
+    first = child.process
+    assert first is not None
+    await stack.roll(["server"])
+    assert first.returncode == 0
+    assert child.process is not None
+    assert child.process.returncode is None
+    assert len((tmp_path / "started").read_text().split()) == 2
+    assert child.restarts == 0
+    stack.kill("server")  # what has taken over is supervised like the first
+    await until(lambda: child.restarts == 1)
+    await stack.stop()
+
+
+async def test_a_successor_that_does_not_come_up_changes_nothing(tmp_path: Path) -> None:
+    stack = quiet_stack(tmp_path)
+    stack._supervise("server", [sys.executable, "-c", SERVES, str(tmp_path / "started")])
+    child = stack.children["server"]
+    await until(lambda: (tmp_path / "started").exists())
+    first = child.process
+    assert first is not None
+    child.command = ["sh", "-c", "echo the reason >&2; exit 3"]
+    with pytest.raises(ServiceUnavailable, match="the reason"):
+        await stack.roll(["server"])
+    assert child.process is first
+    assert first.returncode is None
     await stack.stop()

@@ -57,6 +57,11 @@ class FakeEars:
         self.gone = True
         self.streams[-1].tell(None)
 
+    def retire(self) -> None:
+        """The service is to be restarted: it leaves its stream in peace."""
+        self.gone = True
+        self.streams[-1].tell(asr_pb2.ListenEvent(leaving=asr_pb2.Leaving()))
+
 
 class FakeEarStream:
     """Onset after 64 ms, offset after 96 ms, like the real one."""
@@ -129,6 +134,7 @@ class Workers:
         self.think_s = 0.05
         self.lives_s = 0.0  # gives signs of life for so long before its first word
         self.notice = ""
+        self.calls: list[pb.ToolCall] = []  # what the next reply calls
         self.turns: list[pb.Turn] = []
         self.dead: set[Stage] = set()
         self.errors: dict[Stage, str] = {}
@@ -171,6 +177,9 @@ class Workers:
             if Stage.LLM in self.dead:
                 return
             piece = pb.TextPiece(text=clause, last=seq == signs + len(clauses))
+            if piece.last:
+                piece.calls.extend(self.calls)
+                self.calls = []
             if self.notice and piece.last:
                 piece.notice.CopyFrom(pb.StageError(code="service_unavailable", message=self.notice))
             await claim.publish(seq, piece)

@@ -490,6 +490,35 @@ async def test_lost_ears_are_told_once_and_opened_again() -> None:
 
 
 @virtual
+async def test_ears_that_are_restarted_miss_nothing() -> None:
+    async with play() as stage:
+        await stage.person.ask()
+        await stage.front.until(tell.ReplyDone)
+        await stage.person.silence(500)
+        stage.ears.retire()
+        speaking = asyncio.create_task(stage.person.ask("and who are you"))
+        await asyncio.sleep(0.8)
+        stage.ears.gone = False
+        await speaking
+        done = await stage.front.until(tell.ReplyDone, 2)
+        assert done.status is ReplyStatus.COMPLETED
+        assert not stage.front.all(tell.Problem)
+        assert len(stage.front.all(tell.UserTranscript)) == 2
+        assert len(stage.ears.streams) == 2
+
+
+@virtual
+async def test_ears_that_retire_without_a_successor_are_told_within_two_seconds() -> None:
+    async with play() as stage:
+        await stage.person.silence(500)
+        stage.ears.retire()
+        await stage.person.silence(1500)
+        assert not stage.front.all(tell.Problem)
+        await stage.person.silence(1000)
+        assert [p.code for p in stage.front.all(tell.Problem)] == ["service_unavailable"]
+
+
+@virtual
 async def test_a_front_that_never_plays_is_given_up() -> None:
     async with play() as stage:
         stage.front.reports = False
