@@ -5,6 +5,7 @@ by a similarity, as in Vougioukas et al., 2019. Landmarks come from mediapipe's 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
@@ -152,16 +153,29 @@ def steadied(transforms: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([np.convolve(padded[:, i], weights / weights.sum(), "valid") for i in range(4)], 1)
 
 
-def aligned(pictures: Iterable[Picture], size: int) -> tuple[Picture, Floats, NDArray[np.float64]]:
+@dataclass(frozen=True, slots=True)
+class Aligned:
     """A video's face, brought to one place.
+
+    Attributes:
+        squares: uint8 [frames, size, size, 3].
+        landmarks: `KEPT` in units of the square, float32 [frames, k, 2].
+        matrices: From picture to square, pixels, [frames, 2, 3].
+        seen: All landmarks, pixels of the pictures, float32 [frames, 478, 2].
+    """
+
+    squares: NDArray[np.uint8]
+    landmarks: Floats
+    matrices: NDArray[np.float64]
+    seen: Floats
+
+
+def aligned(pictures: Iterable[Picture], size: int) -> Aligned:
+    """Brings a video's face to one place.
 
     Args:
         pictures: RGB uint8 [height, width, 3], consecutive.
         size: Of the square.
-
-    Returns:
-        uint8 [frames, size, size, 3]; landmarks `KEPT` in units of the square, float32 [frames, k, 2]; the
-        matrices [frames, 2, 3] from picture to square.
 
     Raises:
         NoFace: A frame shows none (or there is no frame).
@@ -183,7 +197,7 @@ def aligned(pictures: Iterable[Picture], size: int) -> tuple[Picture, Floats, ND
         ]
     )
     kept = np.stack([f[list(KEPT)] @ m[:, :2].T + m[:, 2] for f, m in zip(found, matrices, strict=True)])
-    return squares.astype(np.uint8), (kept / size).astype(np.float32), matrices
+    return Aligned(squares.astype(np.uint8), (kept / size).astype(np.float32), matrices, np.stack(found))
 
 
 def _filter(m: NDArray[np.float64]) -> int:

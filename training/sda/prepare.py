@@ -16,11 +16,14 @@ from typing import Annotated, Any, cast
 import av
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from parley.engines import Picture
 from parley.errors import MediaError
 from parley.media.clock import FRAME_SAMPLES, SAMPLE_RATE_HZ
-from training.sda.faces import aligned
+from training.sda.faces import Aligned, aligned
+
+Pcm = NDArray[np.int16]
 
 SILENT = 0.004  # rms
 SHORTEST = 25  # frames
@@ -52,7 +55,7 @@ def frames(video: Path) -> Iterator[Picture]:
         raise BrokenClip(f"{video} cannot be decoded: {error}") from error
 
 
-def sound(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+def sound(path: Path) -> Pcm:
     """Mono 16-bit sound at 24 kHz.
 
     Raises:
@@ -83,24 +86,31 @@ def prepare_clip(about: Path, out: Path, size: int) -> int:
     """
     told: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
     pcm = sound(about.with_suffix(".wav"))
-    squares, landmarks, matrices = aligned(frames(about.with_suffix(".mp4")), size)
-    count = len(squares)
+    face = aligned(frames(about.with_suffix(".mp4")), size)
+    count = len(face.squares)
     if count != told["frames"] or len(pcm) != count * FRAME_SAMPLES:
         raise BrokenClip(f"{about}: {count} frames, {len(pcm)} samples, {told['frames']} frames promised.")
     if count < SHORTEST:
         raise BrokenClip(f"{about} is shorter than {SHORTEST} frames.")
-    np.save(out / f"{about.stem}.npy", squares)
-    part = out / f"{about.stem}.part.npz"
+    write(out, about.stem, face, pcm, np.array(told["parameters"], np.float32), told)
+    return count
+
+
+def write(
+    out: Path, name: str, face: Aligned, pcm: Pcm, parameters: NDArray[np.float32], about: dict[str, Any]
+) -> None:
+    """Writes a prepared clip; `about` tells split, identity, voice and text."""
+    np.save(out / f"{name}.npy", face.squares)
+    part = out / f"{name}.part.npz"
     np.savez(
         part,
         pcm=pcm,
-        landmarks=landmarks.astype(np.float16),
-        matrices=matrices,
-        parameters=np.array(told["parameters"], np.float32),
-        about=json.dumps({k: told[k] for k in ("split", "identity", "voice", "text")}),
+        landmarks=face.landmarks.astype(np.float16),
+        matrices=face.matrices,
+        parameters=parameters,
+        about=json.dumps({k: about[k] for k in ("split", "identity", "voice", "text")}),
     )
-    os.replace(part, out / f"{about.stem}.npz")
-    return count
+    os.replace(part, out / f"{name}.npz")
 
 
 def refused(out: Path) -> dict[str, str]:
@@ -108,6 +118,13 @@ def refused(out: Path) -> dict[str, str]:
     path = out / "refused.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return {row["clip"]: row["reason"] for row in map(json.loads, lines)}
+
+
+def note_refusal(out: Path, clip: str, error: MediaError) -> None:
+    """Lists a clip as refused, with the reason."""
+    told = {"clip": clip, "reason": error.code, "detail": error.message}
+    with (out / "refused.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(told) + "\n")
 
 
 def prepare(
@@ -124,10 +141,7 @@ def prepare(
         try:
             total += prepare_clip(about, out, size)
         except MediaError as error:
-            with (out / "refused.jsonl").open("a", encoding="utf-8") as file:
-                file.write(
-                    json.dumps({"clip": about.stem, "reason": error.code, "detail": error.message}) + "\n"
-                )
+            note_refusal(out, about.stem, error)
         print(f"\r{number}/{len(todo)} clips, {total} frames ", end="", flush=True)
     print(f"\n{len(todo)} clips looked at; {len(refused(out))} refused in all.")
 

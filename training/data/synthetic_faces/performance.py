@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parley.engines import Audio, TimedPhone
 from parley.media.clock import FRAME_SAMPLES
@@ -55,21 +56,33 @@ def perform(clip: Clip) -> Take:
         *(TimedPhone(p.symbol, p.end + before - early) for p in said),
         TimedPhone("pau", len(audio)),
     ]
-    track, frames = PhoneTrack(), audio.reshape(-1, FRAME_SAMPLES)
-    track.add(phones)
-    loudness = Loudness()
-    levels = [loudness.of(frame) for frame in frames] + [0.0] * LOOK_AHEAD
+    shapes, levels = mouths(audio, phones), [*loudnesses(audio), *[0.0] * LOOK_AHEAD]
     life = Life(int(clip.random(_MOTION).integers(1 << 31)))
     size = float(clip.random(_MOTION).uniform(0.7, 1.8))  # of head motion: some people hold still
     rows = []
-    for t in range(len(frames)):
-        mouth = track.mouth(t)
-        if mouth[Control.OPEN] > 0:  # louder is wider
-            mouth[Control.OPEN] *= 0.72 + 0.36 * levels[t] ** 0.5
-        mouth = np.clip(mouth, LOWEST, HIGHEST)
+    for t, mouth in enumerate(shapes):
         upper, pose = life.step(levels[t], max(levels[t : t + 1 + LOOK_AHEAD]))
         rows.append([*mouth, upper.lid, upper.gaze_x, upper.gaze_y, upper.brow, *_sized(pose, size)])
     return Take(audio, phones, np.array(rows, np.float64).round(5))
+
+
+def loudnesses(audio: Audio) -> list[float]:
+    """Of each frame; `audio` float32 [frames * 960]."""
+    loudness = Loudness()
+    return [loudness.of(frame) for frame in audio.reshape(-1, FRAME_SAMPLES)]
+
+
+def mouths(audio: Audio, phones: list[TimedPhone]) -> NDArray[np.float64]:
+    """What the sounds ask of the mouth, [frames, 6]; `audio` float32 [frames * 960]."""
+    track = PhoneTrack()
+    track.add(phones)
+    shapes = []
+    for frame, level in enumerate(loudnesses(audio)):
+        mouth = track.mouth(frame)
+        if mouth[Control.OPEN] > 0:  # louder is wider
+            mouth[Control.OPEN] *= 0.72 + 0.36 * level**0.5
+        shapes.append(np.clip(mouth, LOWEST, HIGHEST))
+    return np.array(shapes).reshape(-1, len(Control))
 
 
 def _sized(pose: Pose, size: float) -> tuple[float, ...]:
