@@ -40,7 +40,8 @@ from parley.engines import Picture
 from parley.errors import ParleyError
 from parley.media.audio import float_to_pcm16, pcm16_to_float, resample
 from parley.media.clock import BYTES_PER_SAMPLE, FPS, FRAME_SAMPLES, SAMPLE_RATE_HZ
-from parley.media.video import VideoDecoder, write_mp4
+from parley.media.video import VideoDecoder
+from parley.provenance.recording import write_answer
 from parley.settings import Settings
 from proto.parley.v1 import chain_pb2 as pb
 
@@ -72,6 +73,7 @@ class Answer:
         audio: float32 [n] at 24 000 Hz.
         frames: The face, 25 a second; empty without a face.
         latency_ms: As in `parley.conversation.events.TurnLatency`, for spoken questions.
+        avatar: Who answers.
     """
 
     heard: str
@@ -79,11 +81,17 @@ class Answer:
     audio: Audio
     frames: list[Frame]
     latency_ms: dict[str, float] = field(default_factory=dict)
+    avatar: str = ""
 
     def save(self, path: str | Path) -> None:
-        """Writes a playable mp4. Raises MediaError if there is no face, or the file cannot be written."""
+        """Writes a playable mp4 that says what it is: see `parley.provenance.recording`.
+
+        Raises:
+            ConfigError: There is no key to sign it with, and none can be made.
+            MediaError: There is no face, or the file cannot be written.
+        """
         pictures = ((frame.pts_samples, frame.picture) for frame in self.frames)
-        write_mp4(Path(path), pictures, float_to_pcm16(self.audio))
+        write_answer(Path(path), pictures, float_to_pcm16(self.audio), avatar=self.avatar)
 
 
 class Avatar:
@@ -288,7 +296,8 @@ class Avatar:
                         pcm = b"".join(audio)
                         await talk.played(generation, len(pcm) // BYTES_PER_SAMPLE)
                         pictures = await asyncio.to_thread(lambda: [self.picture(frame) for frame in frames])
-                        return Answer(heard, event.text, pcm16_to_float(pcm), pictures, latency)
+                        sound, name = pcm16_to_float(pcm), self.manifest.name
+                        return Answer(heard, event.text, sound, pictures, latency, name)
                     case _:
                         pass
         raise ParleyError("The conversation ended before the answer did.")

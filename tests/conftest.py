@@ -20,6 +20,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+# Answers that tests record are signed with a key of their own, not with the developer's.
+os.environ.setdefault("PARLEY_PROVENANCE_FOLDER", str(ARTIFACTS / "provenance"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from parley.bench.stats import summary
 from parley.client import TalkClient, ask
 from parley.media.clock import SAMPLE_RATE_HZ
 from parley.media.files import read_audio
-from parley.media.video import write_mp4
+from parley.provenance.recording import write_answer
 from parley.wer import plain_words, word_errors
 
 
@@ -38,7 +38,7 @@ async def measure_answer(
         async with TalkClient.open(url, avatar, key=key) as client:
             reply, row = await ask(client, read_audio(path, SAMPLE_RATE_HZ))
             pictures = reply.pictures(client.session["avatar"]["video"])
-        write_mp4(out, pictures, reply.pcm)
+        write_answer(out, pictures, reply.pcm, avatar=avatar)
         heard = await transcribe(url, out.name, await asyncio.to_thread(out.read_bytes), key=key)
         references = {"loudness": loudness(reply.pcm), "phones": phone_opening(reply.pcm, reply.text)}
         row["lips"] = {

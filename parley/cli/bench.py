@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from parley.bench.answer import measure_answer
 from parley.bench.barge import measure_barge_in
 from parley.bench.latency import measure_latency
 from parley.bench.load import measure_idle, measure_load
 from parley.bench.questions import recorded_questions
+from parley.bench.watermark import measure_watermark
 from parley.chain.bench import hop_latency
 from parley.settings import Settings
 from parley.supervisor import Ports, Stack
@@ -161,6 +163,26 @@ def hops(
 ) -> None:
     """One hop through Redis: publish to delivered."""
     run(hop_latency(Settings().redis_url, number), json)
+
+
+@app.command()
+def watermark(
+    clips: Annotated[int, typer.Option(help="Answers that are marked.", min=4)] = 40,
+    patterns: Annotated[int, typer.Option(help="Patterns tried on unmarked speech.", min=1)] = 8,
+    json: Json = None,
+) -> None:
+    """The inaudible mark after codecs, noise and cuts; in unmarked speech; and how little it is heard."""
+    result = measure_watermark(Settings().avatars_dir, clips=clips, patterns=patterns, progress=stderr.print)
+    table = Table("what happened to the answer", "found", "wrong payload", "score: median", "least")
+    for name, row in result["attacks"].items():
+        score = row["score"]
+        table.add_row(
+            name, f"{row['found']:.0%}", f"{row['wrong']:.0%}", str(score["median"]), str(score["min"])
+        )
+    Console().print(table)
+    report({key: value for key, value in result.items() if key != "attacks"}, None)
+    if json is not None:
+        report(result, json)
 
 
 @app.command(name="all")

@@ -10,7 +10,7 @@ from parley.client import TalkClient, ask
 from parley.errors import MediaError
 from parley.media.clock import SAMPLE_RATE_HZ
 from parley.media.files import read_audio
-from parley.media.video import write_mp4
+from parley.provenance.recording import write_answer
 
 DEFAULT_QUESTION = Path(
     "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0930.wav"
@@ -42,10 +42,11 @@ async def talk_once(question: Path, out: Path, *, avatar: str, url: str, key: st
     async with TalkClient.open(url, avatar, key=key, video="h264") as client:
         reply, result = await ask(client, audio)
         face = client.session["avatar"]
-    write_mp4(out, reply.pictures("h264"), reply.pcm)
+    engines = face.get("engines", {})
+    write_answer(out, reply.pictures("h264"), reply.pcm, avatar=avatar, engines=engines)
     return {
         "avatar": avatar,
-        "engines": face.get("engines", {}),
+        "engines": engines,
         "question": str(question),
         "answer": str(out),
         **result,
