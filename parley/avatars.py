@@ -25,15 +25,24 @@ class Voice(_Strict):
     speed: float = Field(1.0, ge=0.5, le=2.0)
 
 
+class Sliders(_Strict):
+    """How a drawn face looks whatever it says: each -1 … 1, 0 as it was drawn."""
+
+    smile: float = Field(default=0.0, ge=-1, le=1)
+    brow: float = Field(default=0.0, ge=-1, le=1)
+    eyes: float = Field(default=0.0, ge=-1, le=1)
+
+
 class Face(_Strict):
     """Which face is drawn: `engine` as in PARLEY_SDA_ENGINE; files lie in the avatar's folder.
 
-    `bank` is read by the `visemes` engine, `still` by `gan`.
+    `bank` is read by the `visemes` engine, `still` by `gan` and `animated`, `sliders` by `animated` alone.
     """
 
     engine: Literal["visemes", "gan", "animated"] = "visemes"
     bank: str = "face/bank.npz"
     still: str = "face/still.npz"
+    sliders: Sliders = Sliders()
 
 
 class Mind(_Strict):

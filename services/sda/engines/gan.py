@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parley.avatars import load_avatar
+from parley.avatars import Avatar, load_avatar
 from parley.engines import FaceInput, Picture, Wanted, all_wanted
 from parley.media.clock import FRAME_SAMPLES
 from services.sda.engines.intake import AHEAD, Intake
@@ -54,17 +54,20 @@ class GanEngine:
     """
 
     name = "gan"
+    kind = "speech-driven GAN"
+    stills_by = "training.sda.still"
     width = height = 256
     lookahead_samples = LOOKAHEAD_SAMPLES
 
     def __init__(self, avatars_dir: Path, weights: Path = WEIGHTS, *, batch: int = 0) -> None:
         self._avatars_dir = avatars_dir
-        self.generator = Generator(weights, batch=batch)
-        size = self.generator.size
-        self.model = (
-            f"speech-driven GAN, {size}x{size}, {self.generator.provider.removesuffix('ExecutionProvider')}"
-        )
+        self.generator = self._load(weights, batch)
+        size, provider = self.generator.size, self.generator.provider.removesuffix("ExecutionProvider")
+        self.model = f"{self.kind}, {size}x{size}, {provider}"
         self.sitter = Kept(self._sit, AVATARS_HELD)
+
+    def _load(self, weights: Path, batch: int) -> Generator:
+        return Generator(weights, batch=batch)
 
     def _sit(self, avatar: str) -> Sitter:
         """The avatar, ready to be drawn.
@@ -74,13 +77,18 @@ class GanEngine:
             EngineUnavailable: It has no still; the message says how to make it.
         """
         about, generator = load_avatar(self._avatars_dir, avatar), self.generator
-        still = portrait.load(about.folder / about.face.still, avatar=avatar, output=self.width)
-        who = generator.identity(still.aligned(generator.size))
+        path = about.folder / about.face.still
+        still = portrait.load(path, avatar=avatar, output=self.width, made_by=self.stills_by)
+        who = self._who(about, still.aligned(generator.size))
         silence, memory = _silence(), generator.memory()
         for _ in range(SETTLED):
             generator.latent(silence, Upper(), who, memory)
         rest = generator.latent(silence, Upper(), who, memory.copy())
         return Sitter(still, still.halved(), who, memory, rest)
+
+    def _who(self, about: Avatar, face: Picture) -> Identity:
+        """What the decoder needs of an avatar, from its aligned still."""
+        return self.generator.identity(face)
 
     def open(self, avatar: str, *, seed: int, half: bool = False) -> "GanStream":
         """See `FaceEngine.open`; half the size takes two thirds of the time, encoding included."""

@@ -61,6 +61,8 @@ class Generator:
         EngineUnavailable: A file is missing, or is not the one that the manifest names.
     """
 
+    made_by = "faces"  # the Makefile's target
+
     def __init__(self, folder: Path = WEIGHTS, *, decoder: str | None = None, batch: int = 0) -> None:
         providers = [
             name
@@ -78,15 +80,18 @@ class Generator:
             self.about["noise_spread"],
         )
         self._scale = np.array(self.about["control_scale"], np.float32)
+        self._controls = tuple(
+            self.about["controls"]
+        )  # a pose's are none of `Upper`'s: the head is not turned
         self._identity, self._audio, self._decoder = (
             _session(folder / name, providers) for name in ("identity.onnx", "audio.onnx", decoder)
         )
         most = batch or (GPU_BATCH if on_gpu else 1)
         self._together = Batcher(partial(_decode, self._decoder), most=most) if most > 1 else None
 
-    @staticmethod
-    def _verify(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
-        fix = "Run `make faces`, or restore the file from the repository."
+    @classmethod
+    def _verify(cls, folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
+        fix = f"Run `make {cls.made_by}`, or restore the file from the repository."
         manifest = folder / "manifest.json"
         if not manifest.is_file():
             raise EngineUnavailable(f"The face generator is not installed: {manifest} is missing.", fix=fix)
@@ -128,9 +133,7 @@ class Generator:
             memory: Of the frames before.
             noise: See `noise`; None: none.
         """
-        told = (
-            np.array([upper.lid, upper.gaze_x, upper.gaze_y, upper.brow, 0, 0, 0], np.float32) * self._scale
-        )
+        told = np.array([getattr(upper, name, 0.0) for name in self._controls], np.float32) * self._scale
         latent, _, memory.audio, memory.noise = self._audio.run(
             None,
             {

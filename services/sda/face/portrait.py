@@ -106,13 +106,13 @@ def save(path: Path, picture: Picture, matrix: Doubles, fields: NDArray[np.float
     )
 
 
-def load(path: Path, *, avatar: str, output: int) -> Portrait:
-    """Reads a portrait.
+def load(path: Path, *, avatar: str, output: int, made_by: str = "training.sda.still") -> Portrait:
+    """Reads a portrait; `made_by` is the module that makes it.
 
     Raises:
         EngineUnavailable: The file is missing or of another version; the message says how to make it.
     """
-    fix = f"Run `python -m training.sda.still --avatar {avatar}`."
+    fix = f"Run `python -m {made_by} --avatar {avatar}`."
     if not path.is_file():
         raise EngineUnavailable(f"The still of {avatar!r} has not been prepared: {path} is missing.", fix=fix)
     with np.load(path) as arrays:
