@@ -21,9 +21,13 @@ class AsrSettings(ServiceSettings):
         "auto", description="auto: whisper if its weights are installed, else sphinx."
     )
     model: str = Field(
-        "", description="Whisper only: a CTranslate2 folder or hub name; empty: models/asr/current."
+        "",
+        description="Whisper only: CTranslate2 folder or hub name; empty: see models/asr/manifest.json.",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Whisper only.")
+    compute: Literal["auto", "int8", "int8_float16", "float16", "bfloat16", "float32"] = Field(
+        "auto", description="Whisper only: arithmetic; auto: int8 on a processor, float16 on a GPU."
+    )
     vad_threshold: float = Field(0.5, description="Probability that counts as speech.", gt=0, lt=1)
     threads: int = Field(2, description="Sessions whose speech is recognised at the same moment.", ge=1)
     warm: int = Field(

@@ -12,18 +12,16 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from parley.engines import AsrStream, Audio, HeardWord, Hypothesis
-from parley.errors import EngineUnavailable
+from parley.errors import BadRequest
+from services.asr.engines import guards, whisper_model
 from services.asr.engines.agreement import StablePrefix
 
-_RATE_HZ: Final = 16_000
+_RATE_HZ: Final = guards.RATE_HZ
 _LONGEST_WINDOW: Final = 15 * _RATE_HZ
 _SHORTEST_WINDOW: Final = _RATE_HZ * 3 // 10
 _KEPT_CONTEXT: Final = _RATE_HZ
-# Whisper's own signs of having heard nothing, or of going in circles (Radford et al. 2022, section 4.5).
-_NO_SPEECH: Final = 0.6
-_NO_SPEECH_LOGPROB: Final = -1.0
-_TOO_REPETITIVE: Final = 2.4
-_UNSURE_LOGPROB: Final = -1.5
+# More than people say in a window of 16 s; a decoder that goes in circles is stopped there.
+_MOST_TOKENS: Final = 160
 
 
 class WhisperModel(Protocol):
@@ -32,104 +30,82 @@ class WhisperModel(Protocol):
     def transcribe(self, audio: Audio, **options: Any) -> tuple[Iterable[Any], Any]: ...
 
 
-def load_whisper(model: str, *, device: str) -> "WhisperEngine":
-    """Loads a model.
-
-    Args:
-        model: A CTranslate2 folder, or a name that the hub or its local cache knows ("small.en").
-        device: "cpu" or "cuda".
-
-    Raises:
-        EngineUnavailable: The package, the folder or the download is missing.
-    """
-    try:
-        import faster_whisper
-    except ImportError as error:
-        raise EngineUnavailable(
-            "The ears' engine `whisper` needs faster-whisper.", fix="pip install 'faster-whisper>=1.2'"
-        ) from error
+def load_whisper(model: str, *, device: str, compute: str = "auto") -> "WhisperEngine":
+    """Loads a model; see `services.asr.engines.whisper_model.load` for what it takes and raises."""
+    loaded = whisper_model.load(model, device=device, compute=compute)
+    languages = frozenset(loaded.supported_languages)
     path = Path(model)
-    by_name = "/" not in model or (
-        not path.is_absolute() and model.count("/") == 1 and not path.parent.is_dir()
-    )
-    if not by_name and not (path / "model.bin").is_file():
-        raise EngineUnavailable(f"There is no CTranslate2 Whisper model in {path}.", fix=_how_to_get(path))
-    try:
-        loaded = faster_whisper.WhisperModel(
-            model,
-            device=device,
-            compute_type="int8" if device == "cpu" else "float16",
-            cpu_threads=1,
-            num_workers=1,
-        )
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise EngineUnavailable(
-            f"The Whisper model {model} cannot be loaded: {reason}", fix=_how_to_get(path)
-        ) from error
-    return WhisperEngine(loaded, model=path.resolve().name if path.is_dir() else model)
-
-
-def _how_to_get(path: Path) -> str:
-    return (
-        "On a machine with internet access: ct2-transformers-converter --model openai/whisper-small.en "
-        f"--copy_files tokenizer.json preprocessor_config.json --quantization int8 --output_dir {path}, "
-        "or set PARLEY_ASR_ENGINE=sphinx, which needs no download."
-    )
+    return WhisperEngine(loaded, model=path.resolve().name if path.is_dir() else model, languages=languages)
 
 
 class WhisperEngine:
-    """One model, decoded by one thread at a time."""
+    """One model, decoded by one thread at a time.
+
+    Args:
+        whisper: The model.
+        model: Its name.
+        languages: What it understands; empty: not known, and not checked.
+    """
 
     name = "whisper"
     sample_rate_hz = _RATE_HZ
 
-    def __init__(self, whisper: WhisperModel, *, model: str) -> None:
+    def __init__(self, whisper: WhisperModel, *, model: str, languages: frozenset[str] = frozenset()) -> None:
         self.model = model
         self._whisper = whisper
+        self._languages = languages
         self._lock = threading.Lock()
 
     def open(
         self, *, language: str, hotwords: Sequence[str], lexicon: Mapping[str, str] | None = None
     ) -> AsrStream:
-        """Starts listening for one session; pronunciations are of no use to Whisper, spellings are."""
+        """Starts listening for one session; pronunciations are of no use to Whisper, spellings are.
+
+        Raises:
+            BadRequest: The model does not understand the language.
+        """
         words = dict.fromkeys([*hotwords, *(lexicon or {})])
-        return WhisperStream(self, language=language.split("-")[0].lower(), hotwords=" ".join(words))
+        spoken = language.split("-")[0].lower()
+        if spoken and self._languages and spoken not in self._languages:
+            raise BadRequest(
+                f"The Whisper model {self.model} does not understand {language!r}.",
+                fix=f"Install a multilingual one, or choose from: {', '.join(sorted(self._languages))}.",
+            )
+        return WhisperStream(self, language=spoken, hotwords=" ".join(words))
 
     def decode(self, audio: Audio, *, language: str, hotwords: str, beam: int) -> list[HeardWord]:
         """Words of one window, float32 [n] at 16 kHz; times in its samples."""
+        sound_end = guards.audible_end(audio)
+        if not sound_end:
+            return []
         with self._lock:
             segments, _ = self._whisper.transcribe(
                 audio,
                 language=language or None,
                 beam_size=beam,
                 temperature=0.0,
+                # A window is one segment: word times come from the attention, not from what is written.
+                without_timestamps=True,
                 word_timestamps=True,
+                max_new_tokens=_MOST_TOKENS,
                 condition_on_previous_text=False,
                 hotwords=hotwords or None,
                 vad_filter=False,
             )
             # The segments are decoded while they are read.
-            believed = [segment for segment in segments if _believable(segment)]
-        words = [word for segment in believed for word in segment.words or ()]
-        return [
+            believed = [segment for segment in segments if guards.heard(segment)]
+        words = [
             HeardWord(
                 word.word.strip(),
                 round(word.start * _RATE_HZ),
                 min(round(word.end * _RATE_HZ), len(audio)),
                 float(word.probability),
             )
-            for word in words
-            # Whisper pads its window with silence, and sometimes hears words there.
+            for segment in believed
+            for word in segment.words or ()
             if word.word.strip() and word.start * _RATE_HZ < len(audio)
         ]
-
-
-def _believable(segment: Any) -> bool:
-    """Whether Whisper heard this segment rather than made it up."""
-    silent = segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _NO_SPEECH_LOGPROB
-    looping = segment.compression_ratio > _TOO_REPETITIVE
-    return not (silent or looping or segment.avg_logprob < _UNSURE_LOGPROB)
+        return guards.unlooped(guards.sounded(words, sound_end))
 
 
 class WhisperStream:
