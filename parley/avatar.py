@@ -335,7 +335,9 @@ class Avatar:
         engine = self._engine("tts", settings)
         opened.callback(engine.close)
         threads = opened.enter_context(ThreadPoolExecutor(_REPLIES_AT_ONCE, "tts"))
-        casting = _from("services.tts.voices", "Casting")(engine, self._avatars_dir)
+        casting = _from("services.tts.voices", "Casting")(
+            engine, self._avatars_dir, watermark=settings.watermark
+        )
         casting.speaker(self.manifest.name)
         worker = _from("services.tts.worker", "Worker")(casting, threads, ahead_ms=settings.ahead_ms)
         return worker.handle  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ def main() -> None:
             closing(load(settings.engine, settings)) as engine,
             ThreadPoolExecutor(settings.concurrency, "tts") as executor,
         ):
-            casting = Casting(engine, settings.avatars_dir)
+            casting = Casting(engine, settings.avatars_dir, watermark=settings.watermark)
             casting.warm_up()
             servicer = TtsServicer(casting, executor)
             worker = Worker(casting, executor, ahead_ms=settings.ahead_ms)

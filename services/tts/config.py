@@ -17,6 +17,12 @@ class TtsSettings(ServiceSettings):
     pool: int = Field(
         2, description="Festival processes kept alive: clauses synthesised at once.", ge=1, le=32
     )
+    watermark: int | None = Field(
+        None,
+        description="16 bits that all speech carries inaudibly, live speech too; unset: it is not marked.",
+        ge=0,
+        le=0xFFFF,
+    )
     ahead_ms: int = Field(
         2000, description="Speech sent ahead of what the client has played.", ge=200, le=10_000
     )

@@ -13,6 +13,7 @@ import numpy as np
 from parley.engines import Audio, SpeechChunk, TimedPhone, TtsEngine
 from parley.media.audio import float_to_pcm16
 from parley.media.clock import FRAME_SAMPLES, ms_to_samples
+from parley.provenance.watermark import Marker
 from proto.parley.v1 import chain_pb2 as pb
 from services.tts.engines.phones import SILENCE
 from services.tts.phone_track import PhoneTrack
@@ -78,6 +79,7 @@ class Pacer:
         self._speaker = speaker
         self._buffer: Audio = np.zeros(0, np.float32)
         self._phones = PhoneTrack()
+        self._marker = None if speaker.watermark is None else Marker(speaker.watermark)
         self._pts = 0  # where the next piece starts
         self._made = 0  # where the buffer ends
         self._first = True
@@ -164,6 +166,8 @@ class Pacer:
     def _piece(self, samples: int) -> pb.SpeechPiece:
         self._first = False
         audio, self._buffer = self._buffer[:samples], self._buffer[samples:]
+        if self._marker is not None:
+            audio = limit(self._marker.push(audio))
         piece = pb.SpeechPiece(
             pts_samples=self._pts,
             pcm=float_to_pcm16(audio),

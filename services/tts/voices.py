@@ -27,12 +27,14 @@ class Speaker:
         speed: 0.5…2, 1 is the voice's own.
         gain: Factor that brings the voice to the common loudness.
         lexicon: The avatar's words.
+        watermark: 16 bits that the speech carries inaudibly; None: it is not marked.
     """
 
     voice: str
     speed: float = 1.0
     gain: float = 1.0
     lexicon: Lexicon = _NO_WORDS
+    watermark: int | None = None
 
 
 class Casting:
@@ -42,10 +44,12 @@ class Casting:
         engine: The engine in use. "embedded" speaks with the engine that an avatar names; any other engine
             speaks for all avatars, with its first voice for those that name a voice of another engine.
         avatars_dir: Where the avatars are.
+        watermark: Of every speaker.
     """
 
-    def __init__(self, engine: TtsEngine, avatars_dir: Path) -> None:
+    def __init__(self, engine: TtsEngine, avatars_dir: Path, *, watermark: int | None = None) -> None:
         self.engine = engine
+        self._watermark = watermark
         self._avatars_dir = avatars_dir
         self._gains: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -89,6 +93,7 @@ class Casting:
             speed=speed or (manifest.voice.speed if manifest and not voice else 1.0),
             gain=self._gain(name),
             lexicon=Lexicon(manifest.lexicon) if manifest else _NO_WORDS,
+            watermark=self._watermark,
         )
 
     def _by_name(self, voice: str) -> str:
