@@ -14,7 +14,7 @@ back: the mark adds no latency and moves no sample.
 import hashlib
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -96,6 +96,7 @@ def _chips(payload: int, name: str) -> Doubles:
     return signs * np.where(owners < 0, 1, code.encode(payload)[owners])
 
 
+@cache
 def _bands() -> tuple[Doubles, NDArray[np.int64], NDArray[np.bool_]]:
     """Of each FFT bin: its frequency, its band, and whether it is in one."""
     frequency: Doubles = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE_HZ).astype(np.float64)
@@ -209,7 +210,10 @@ def _folded(audio: Audio) -> Doubles | None:
     # The window stands where the gains do not change: later than the frame by half a fade.
     shifted = audio[_FADE // 2 : frames * FRAME_SAMPLES]
     shifted = np.concatenate([shifted, np.zeros(_FADE // 2, np.float32)]).reshape(frames, FRAME_SAMPLES)
-    cells = _deviations(np.abs(np.fft.rfft(shifted * np.hanning(FRAME_SAMPLES + 2)[1:-1], _FFT, axis=1)) ** 2)
+    window = np.hanning(FRAME_SAMPLES + 2)[1:-1].astype(np.float32)
+    _, _, inside = _bands()
+    spectrum = np.fft.rfft(shifted * window, _FFT, axis=1)[:, inside]
+    cells = _deviations((spectrum.real**2 + spectrum.imag**2).astype(np.float64))
     cells = np.concatenate([cells, np.zeros((-frames % PERIOD, BANDS))])
     folded: Doubles = cells.reshape(-1, PERIOD, BANDS).sum(axis=0)
     return folded
@@ -222,11 +226,11 @@ def _deviations(power: Doubles) -> Doubles:
     A band counts as far as it stands out of what is heard when nobody speaks.
 
     Args:
-        power: [frames, _FFT / 2 + 1].
+        power: Of the FFT bins that lie in bands, [frames, bins].
     """
     _, band, inside = _bands()
     starts = np.flatnonzero(np.diff(band[inside], prepend=-1))
-    energy = np.add.reduceat(power[:, inside], starts, axis=1)
+    energy = np.add.reduceat(power, starts, axis=1)
     loudness = energy.sum(axis=1)
     alive = loudness > max(loudness.max() * 10 ** (-_RANGE_DB / 10), 1e-12)
     around = _smoothed(energy, 9)
