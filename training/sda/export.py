@@ -90,7 +90,7 @@ def export(generator: Generator, out: Path) -> None:
         code, skips = generator.identity(still)
     names = [f"skip{k}" for k in range(len(skips))]
     batch, frames = {0: "batch"}, {0: "batch", 1: "frames"}
-    _write(_Identity(generator), (still,), out / "identity.onnx", ["still"], ["code", *names], {})
+    write_graph(_Identity(generator), (still,), out / "identity.onnx", ["still"], ["code", *names], {})
     sound = (
         torch.zeros(1, 2, mel.MELS, mel.CONTEXT),
         torch.zeros(1, 2, model.noise),
@@ -98,7 +98,7 @@ def export(generator: Generator, out: Path) -> None:
         code,
         *generator.start(1),
     )
-    _write(
+    write_graph(
         _Audio(generator),
         sound,
         out / "audio.onnx",
@@ -108,7 +108,7 @@ def export(generator: Generator, out: Path) -> None:
         | {"code": batch}
         | {n: {1: "batch"} for n in ("audio_state", "noise_state", "audio_state_out", "noise_state_out")},
     )
-    _write(
+    write_graph(
         _Decoder(generator),
         (torch.zeros(1, model.latent), *skips),
         out / "decoder.onnx",
@@ -141,7 +141,7 @@ def write_config(out: Path, about: dict[str, Any]) -> None:
     path.write_text(json.dumps(known | about, indent=2) + "\n", encoding="utf-8")
 
 
-def _write(
+def write_graph(
     net: nn.Module,
     inputs: tuple[Any, ...],
     path: Path,
@@ -149,6 +149,7 @@ def _write(
     gives: list[str],
     axes: dict[str, Any],
 ) -> None:
+    """Writes a network as ONNX; the arguments are those of `torch.onnx.export`."""
     with warnings.catch_warnings():
         # The exporter by tracing is the one that needs no further package; its GRU takes any number of clips
         # because the states are inputs.
@@ -191,7 +192,13 @@ def feeds(generator: Generator, spoken: list[clips.Clip]) -> Iterator[tuple[clip
 
 
 def quantise(generator: Generator, spoken: list[clips.Clip], out: Path) -> None:
-    """Writes `decoder.int8.onnx` beside `decoder.onnx`."""
+    """Writes `decoder.int8.onnx` beside `decoder.onnx`, and what it costs into the config."""
+    quantise_graph(out, calibration(generator, spoken))
+    write_config(out, {"int8_loss_db": round(loss(generator, spoken, out), 3)})
+
+
+def quantise_graph(out: Path, told: Iterator[Feed]) -> None:
+    """Writes `decoder.int8.onnx` beside `decoder.onnx`, calibrated by what it is told."""
     ready = out / "decoder.ready.onnx"
     quant_pre_process(str(out / "decoder.onnx"), str(ready), skip_symbolic_shape=True)
     convolutions = [node.name for node in onnx.load(str(ready)).graph.node if node.op_type == "Conv"]
@@ -199,7 +206,7 @@ def quantise(generator: Generator, spoken: list[clips.Clip], out: Path) -> None:
     quantize_static(
         str(ready),
         str(out / "decoder.int8.onnx"),
-        _Calibration(calibration(generator, spoken)),
+        _Calibration(told),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
@@ -208,7 +215,6 @@ def quantise(generator: Generator, spoken: list[clips.Clip], out: Path) -> None:
         nodes_to_exclude=convolutions[-1:],
     )
     ready.unlink()
-    write_config(out, {"int8_loss_db": round(loss(generator, spoken, out), 3)})
 
 
 def loss(generator: Generator, spoken: list[clips.Clip], out: Path) -> float:
