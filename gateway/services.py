@@ -101,6 +101,13 @@ class Services:
         known = zip(NAMES, found, strict=True)
         return {n: info.engine for n, info in known if isinstance(info, info_pb2.ServiceInfo)}
 
+    async def calls_tools(self) -> bool | None:
+        """Whether the mind in use can call functions; None: it does not answer."""
+        try:
+            return (await self.describe("llm")).calls_tools
+        except ServiceUnavailable:
+            return None
+
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether a conversation could be held now, and the state of everything it needs."""
         found = await asyncio.gather(
@@ -228,7 +235,9 @@ class Services:
             finally:
                 call.cancel()
 
-    async def generate(self, turn: chain_pb2.Turn, *, timeout_s: float = 120.0) -> AsyncIterator[str]:
+    async def generate(
+        self, turn: chain_pb2.Turn, *, timeout_s: float = 120.0
+    ) -> AsyncIterator[chain_pb2.TextPiece]:
         """The reply to `turn`, clause by clause.
 
         Raises:
@@ -239,8 +248,8 @@ class Services:
             try:
                 async for piece in call:
                     raise_stage_error(piece)
-                    if piece.text:
-                        yield piece.text
+                    if piece.text or piece.calls:
+                        yield piece
             finally:
                 call.cancel()
 

@@ -88,23 +88,29 @@ class AsrEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A stretch of the reply, any length, with its own spacing."""
+    """A stretch of the reply, any length, with its own spacing; or, at its end, what it calls."""
 
     text: str
     citations: Sequence[str] = ()
+    calls: Sequence[pb.ToolCall] = ()
 
 
 class LlmEngine(Protocol):
-    """Answers a conversation. The one engine that is async, since it may wait for a server."""
+    """Answers a conversation. The one engine that is async, since it may wait for a server.
+
+    Attributes:
+        calls_tools: Whether it heeds `tools` of a turn; if not, it never sees calls or their results either.
+    """
 
     name: str
     model: str
+    calls_tools: bool
 
     def generate(self, turn: pb.Turn, *, spoken: str = "") -> AsyncGenerator[TextDelta, None]:
         """Streams the reply to `turn`. Closing the iterator stops the model.
 
         Args:
-            turn: The conversation; `turn.history[-1]` is what the person just said.
+            turn: The conversation; `turn.history[-1]` is what the person just said, or the result of a call.
             spoken: Text of this reply that was already sent by a worker that died: go on after it.
         """
 

@@ -51,6 +51,7 @@ class Service:
         stage: The chain's stage that it works for; None: gRPC only.
         handle: Works off one claim. ParleyError becomes an error piece; StaleGeneration and LostClaim end
             quietly.
+        calls_tools: The engine can call functions.
         retire: Called once it is to stop: streams that could go on for ever should end when that hurts least.
     """
 
@@ -62,6 +63,7 @@ class Service:
     stage: Stage | None = None
     handle: Callable[[Claim], Awaitable[None]] | None = None
     retire: Callable[[], None] | None = None
+    calls_tools: bool = False
 
 
 async def run(service: Service, settings: ServiceSettings) -> None:
@@ -90,6 +92,7 @@ async def run(service: Service, settings: ServiceSettings) -> None:
             engine=service.engine,
             model=service.model,
             version=_version(),
+            calls_tools=service.calls_tools,
         ),
         add_to=service.add_to,
         keys=frozenset() if open_to_all else settings.keys(),

@@ -82,7 +82,7 @@ def router(settings: GatewaySettings, services: Services, access: Access) -> API
             history=[chain_pb2.Message(role=_ROLES[m.role], text=m.text) for m in wanted.messages],
             max_output_tokens=wanted.max_completion_tokens or wanted.max_tokens or 0,
         )
-        clauses = services.generate(turn)
+        clauses = (piece.text async for piece in services.generate(turn))
         # The first clause is awaited here, so that a failure is an HTTP error and no broken stream.
         first = await anext(clauses, "")
         if wanted.stream:

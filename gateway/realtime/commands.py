@@ -9,11 +9,13 @@ from typing import Any
 from gateway.memory.remembering import Remembering
 from gateway.memory.store import Fact, FactStore
 from gateway.realtime import messages as m
-from gateway.realtime.dialect import Dialect, error_event, event, new_id
-from gateway.realtime.items import Item
+from gateway.realtime.dialect import Dialect, error_event, event
+from gateway.realtime.items import Item, remember
 from gateway.realtime.parsing import decode_audio
+from gateway.realtime.reading import read_item
 from gateway.realtime.session_config import Face, SessionState
 from gateway.realtime.side import SideResponse, added
+from gateway.realtime.tools import demands_a_call, problem
 from gateway.services import Services
 from parley.avatars import Avatar
 from parley.conversation.interface import Conversation
@@ -21,11 +23,6 @@ from parley.errors import BadRequest, ParleyError
 from parley.media.clock import BYTES_PER_SAMPLE, ms_to_samples, samples_to_ms
 
 MAX_SIDE_RESPONSES = 4
-CONTENT_TYPES = {
-    "user": ("input_text", "input_audio"),
-    "system": ("input_text",),
-    "assistant": ("output_text", "output_audio", "text"),
-}
 
 
 class Commands:
@@ -67,6 +64,8 @@ class Commands:
         self.state = state
         self.heard_samples = 0
         self.starting = False
+        # A client sends a result and asks to go on from it: when the one is dropped, so is the other.
+        self._dropped_result = False
 
     async def obey(self, wanted: m.Event) -> None:
         """Does what the event asks for.
@@ -170,8 +169,9 @@ class Commands:
                 param="session.memory",
                 fix="Set PARLEY_GATEWAY_MEMORY to a file.",
             )
+        state = await self._with_tools(self.state.merged(update), "session")
         self._usual = None
-        self.state = self.state.merged(update)
+        self.state = state
         await self._configure()
         await self.meet()
         self._show_session(update.avatar)
@@ -192,40 +192,29 @@ class Commands:
             raise m.EventError("item_not_found", f"There is no item {item_id!r}.", param=param)
         return item
 
-    def _read_item(self, given: m.MessageItem, path: str) -> tuple[Item, bytes]:
-        """The item that a client describes, and its audio, if it has any."""
-        words: list[str] = []
-        pcm = b""
-        for number, part in enumerate(given.content):
-            place = f"{path}.content.{number}"
-            if part.type not in CONTENT_TYPES[given.role]:
-                allowed = ", ".join(CONTENT_TYPES[given.role])
-                message = f"A {given.role} message cannot hold {part.type!r}."
-                raise m.EventError("invalid_value", message, param=f"{place}.type", fix=f"Send {allowed}.")
-            if part.type == "input_audio" and not part.transcript:
-                if not part.audio:
-                    raise m.EventError(
-                        "missing_required_parameter",
-                        f"Missing required parameter: '{place}.audio'.",
-                        param=f"{place}.audio",
-                    )
-                pcm += decode_audio(part.audio, param=f"{place}.audio")
-                continue
-            text = part.transcript if part.type.endswith("_audio") else part.text
-            if text is None:
-                name = "transcript" if part.type.endswith("_audio") else "text"
-                raise m.EventError(
-                    "missing_required_parameter",
-                    f"Missing required parameter: '{place}.{name}'.",
-                    param=f"{place}.{name}",
-                )
-            words.append(text)
-        spoken = any(part.type.endswith("_audio") for part in given.content)
-        text = "\n".join(words)
-        return Item(given.id or new_id("item"), given.role, spoken=spoken, text=None if pcm else text), pcm
+    async def _with_tools(self, state: SessionState, path: str) -> SessionState:
+        """The configuration with what the mind in use can make of its functions.
+
+        Raises:
+            EventError: They make no sense, or a call is demanded of a mind that makes none.
+        """
+        wrong = problem(state.tools, state.tool_choice)
+        if wrong is not None:
+            raise m.EventError("invalid_value", wrong[1], param=f"{path}.{wrong[0]}")
+        if not state.tools or await self._services.calls_tools() is not False:
+            return state
+        if demands_a_call(state.tool_choice):
+            raise m.EventError(
+                "tools_unsupported",
+                "The mind in use calls no functions.",
+                param=f"{path}.tool_choice",
+                fix="Set tool_choice to auto, or have a language model served (PARLEY_LLM_ENGINE=vllm).",
+            )
+        return replace(state, tools=(), tool_choice="none")
 
     async def _create_item(self, wanted: m.ItemCreate) -> None:
-        item, pcm = self._read_item(wanted.item, "item")
+        item, pcm = read_item(wanted.item, "item")
+        self._dropped_result = False
         if self._items.get(item.id) is not None:
             raise m.EventError(
                 "item_already_exists", f"There is already an item {item.id!r}.", param="item.id"
@@ -234,6 +223,8 @@ class Commands:
         if before not in (None, "root"):
             self._item(str(before), "previous_item_id")
         following: list[Item] = []
+        if item.kind == "function_call_output":
+            await self._take_result(item)
         if before is None or before == self._items.last_id:
             before = self._items.append(item)
         else:
@@ -243,12 +234,24 @@ class Commands:
         self._send(event("conversation.item.added", previous_item_id=before, item=item.shown()))
         if pcm:
             await self._transcribe(item, pcm)
-        if item.text:
-            await self._conversation.add_message(item.role, item.text, item_id=item.id)
-            if item.role == "user":
-                await self.said(item.text)
+        if item.kind == "function_call" or (item.kind == "message" and item.text):
+            await remember(self._conversation, item)
+        if item.role == "user" and item.text:
+            await self.said(item.text)
         await self._move_behind(following)
         self._send(event("conversation.item.done", previous_item_id=before, item=item.shown()))
+
+    async def _take_result(self, item: Item) -> None:
+        """Remembers what came of a call, before anybody is told of it: it may be too late for that.
+
+        Raises:
+            EventError: The call is unknown, has its result, or was overtaken.
+        """
+        try:
+            await remember(self._conversation, item)
+        except BadRequest as error:
+            self._dropped_result = error.code == "stale_tool_call"
+            raise m.EventError(error.code, error.message, param="item.call_id", fix=error.fix) from error
 
     async def _transcribe(self, item: Item, pcm: bytes) -> None:
         name = "conversation.item.input_audio_transcription"
@@ -268,8 +271,8 @@ class Commands:
         """The history only grows at its end: what must follow is taken out and put in again."""
         for item in items:
             await self._forget(item)
-            if item.text:
-                await self._conversation.add_message(item.role, item.text, item_id=item.id)
+            if item.text or item.kind != "message":
+                await remember(self._conversation, item)
 
     async def _forget(self, item: Item) -> None:
         if item.text is not None:
@@ -323,31 +326,53 @@ class Commands:
         )
 
     async def _respond(self, params: m.ResponseParams) -> None:
-        text_only = self.state.text_only
-        if params.output_modalities is not None:
-            text_only = params.output_modalities == ["text"]
+        state = await self._for_one_response(params)
         if params.conversation == "none" or params.input is not None:
-            self._start_side(params, text_only)
+            self._start_side(params, state)
             return
-        if self._busy and self.state.face is None:
+        if self._dropped_result:
+            self._dropped_result = False
+            raise m.EventError(
+                "stale_tool_call",
+                "There is nothing to go on from: the result that came before was dropped.",
+                fix="Nothing is to be done; what was said since is being answered, or was.",
+            )
+        if self._busy and self.state.face is None and not self._goes_on:
             raise m.EventError(
                 "conversation_already_has_active_response",
                 "Conversation already has an active response in progress.",
                 fix="Wait for response.done, or send response.cancel.",
             )
-        if text_only != self.state.text_only:
-            self._usual = self.state
-            self.state = replace(self.state, text_only=text_only)
+        if state != self.state:
+            self._usual = self._usual or self.state
+            self.state = state
             await self._configure()
         self._dialect.metadata = params.metadata
         self.starting = True
         await self._conversation.respond(instructions=params.instructions or "")
 
+    async def _for_one_response(self, params: m.ResponseParams) -> SessionState:
+        """The configuration with what is overridden for this response."""
+        state = self._usual or self.state
+        if params.output_modalities is not None:
+            state = replace(state, text_only=params.output_modalities == ["text"])
+        if params.tools is not None:
+            state = replace(state, tools=tuple(params.tools))
+        if params.tool_choice is not None:
+            state = replace(state, tool_choice=params.tool_choice)
+        return await self._with_tools(state, "response")
+
     @property
     def _busy(self) -> bool:
         return self.starting or self._dialect.response is not None
 
-    def _start_side(self, params: m.ResponseParams, text_only: bool) -> None:
+    @property
+    def _goes_on(self) -> bool:
+        """Whether what was asked for goes on from a result: then it waits for the response that runs."""
+        last = self._items.last
+        return not self.starting and last is not None and last.kind == "function_call_output"
+
+    def _start_side(self, params: m.ResponseParams, state: SessionState) -> None:
         if len(self._side) >= MAX_SIDE_RESPONSES:
             raise m.EventError(
                 "too_many_responses", f"{MAX_SIDE_RESPONSES} responses are in progress.", fix="Wait for one."
@@ -360,7 +385,7 @@ class Commands:
                 if isinstance(given, m.ItemReference):
                     context.append(self._item(given.id, f"{path}.id"))
                     continue
-                item, pcm = self._read_item(given, path)
+                item, pcm = read_item(given, path)
                 if pcm:
                     raise m.EventError(
                         "invalid_value",
@@ -374,8 +399,8 @@ class Commands:
             params,
             avatar=self._avatar.name,
             context=context,
-            instructions=params.instructions or self.state.instructions,
-            text_only=text_only,
+            instructions=params.instructions or state.instructions,
+            state=state,
             send=self._send,
         )
         task = self._tasks.create_task(self._run_side(side, joins=params.conversation == "auto"))
@@ -383,12 +408,12 @@ class Commands:
         task.add_done_callback(lambda _: self._side.pop(side.response.id, None))
 
     async def _run_side(self, side: SideResponse, *, joins: bool) -> None:
-        item = await side.run()
-        if joins and item.text:
-            before = self._items.append(item)
-            await self._conversation.add_message("assistant", item.text, item_id=item.id)
-            for told in added(item, before):
-                self._send(told)
+        for item in await side.run():
+            if joins and item.text:
+                before = self._items.append(item)
+                await remember(self._conversation, item)
+                for told in added(item, before):
+                    self._send(told)
 
     async def _cancel(self, response_id: str | None) -> None:
         side = self._side.get(response_id or "")

@@ -64,6 +64,9 @@ class Response:
         generation: 0: beside the conversation, without media messages.
         in_conversation: Its item belongs to the conversation.
         reason: Why it was cancelled, if it was: "turn_detected" unless the client asked.
+        opened: Its message was announced. Where functions may be called that waits for the first word, since
+            a reply that only calls has no message.
+        calls: What it calls.
     """
 
     id: str
@@ -75,6 +78,8 @@ class Response:
     metadata: dict[str, str] | None = None
     text: str = ""
     reason: str = "turn_detected"
+    opened: bool = False
+    calls: list[Item] = field(default_factory=list)
 
     def shown(
         self, status: str, *, details: dict[str, Any] | None, used: dict[str, Any] | None
@@ -86,7 +91,7 @@ class Response:
             "id": self.id,
             "status": status,
             "status_details": details,
-            "output": [] if status == "in_progress" else [self.item.shown()],
+            "output": [] if status == "in_progress" else [item.shown() for item in self._output()],
             "conversation_id": self.conversation_id if self.in_conversation else None,
             "output_modalities": [modality],
             "max_output_tokens": "inf",
@@ -94,16 +99,45 @@ class Response:
             "usage": used,
         }
 
-    def opening(self, previous_item_id: str | None) -> Iterator[dict[str, Any]]:
+    def opening(self) -> Iterator[dict[str, Any]]:
         """Events that announce it."""
-        part = {"type": "audio", "transcript": ""} if self.item.spoken else {"type": "text", "text": ""}
         yield event("response.created", response=self.shown("in_progress", details=None, used=None))
         yield event("rate_limits.updated", rate_limits=[])
-        shown = self.item.shown()
-        yield event("response.output_item.added", response_id=self.id, output_index=0, item=shown)
+
+    def opening_message(self, previous_item_id: str | None) -> Iterator[dict[str, Any]]:
+        """Events that announce its message."""
+        self.opened = True
+        part = {"type": "audio", "transcript": ""} if self.item.spoken else {"type": "text", "text": ""}
+        yield from self._added(self.item, previous_item_id)
+        yield event("response.content_part.added", **self._place(), part=part)
+
+    def called(self, call: Item, previous_item_id: str | None) -> Iterator[dict[str, Any]]:
+        """Events of a call of a function; it is complete when it is known."""
+        call.status = "in_progress"
+        self.calls.append(call)
+        yield from self._added(call, previous_item_id)
+        call.status = "completed"
+        place = {"response_id": self.id, "item_id": call.id, "output_index": self._output().index(call)}
+        place |= {"call_id": call.call_id}
+        kind = "response.function_call_arguments"
+        yield event(f"{kind}.delta", **place, delta=call.text)
+        yield event(f"{kind}.done", **place, name=call.name, arguments=call.text)
+        yield from self._done(call, previous_item_id)
+
+    def _added(self, item: Item, previous_item_id: str | None) -> Iterator[dict[str, Any]]:
+        shown, index = item.shown(), self._output().index(item)
+        yield event("response.output_item.added", response_id=self.id, output_index=index, item=shown)
         if self.in_conversation:
             yield event("conversation.item.added", previous_item_id=previous_item_id, item=shown)
-        yield event("response.content_part.added", **self._place(), part=part)
+
+    def _done(self, item: Item, previous_item_id: str | None) -> Iterator[dict[str, Any]]:
+        shown, index = item.shown(), self._output().index(item)
+        if self.in_conversation:
+            yield event("conversation.item.done", previous_item_id=previous_item_id, item=shown)
+        yield event("response.output_item.done", response_id=self.id, output_index=index, item=shown)
+
+    def _output(self) -> list[Item]:
+        return [*([self.item] if self.opened else []), *self.calls]
 
     def more_text(self, text: str) -> dict[str, Any]:
         """More of the text or transcript."""
@@ -120,19 +154,8 @@ class Response:
         self, status: str, *, previous_item_id: str | None, error: tuple[str, str], used: dict[str, Any]
     ) -> Iterator[dict[str, Any]]:
         """Events that end it; `error` is (code, message) of a failed one."""
-        place, text = self._place(), self.text
-        if self.item.spoken:
-            yield event("response.output_audio.done", **place)
-            yield event("response.output_audio_transcript.done", **place, transcript=text)
-            part = {"type": "audio", "transcript": text}
-        else:
-            yield event("response.output_text.done", **place, text=text)
-            part = {"type": "text", "text": text}
-        yield event("response.content_part.done", **place, part=part)
-        shown = self.item.shown()
-        if self.in_conversation:
-            yield event("conversation.item.done", previous_item_id=previous_item_id, item=shown)
-        yield event("response.output_item.done", response_id=self.id, output_index=0, item=shown)
+        if self.opened:
+            yield from self._closing_message(previous_item_id)
         details: dict[str, Any] = {"type": status}
         if status == "cancelled":
             details["reason"] = self.reason
@@ -142,6 +165,18 @@ class Response:
             "response.done",
             response=self.shown(status, details=None if status == "completed" else details, used=used),
         )
+
+    def _closing_message(self, previous_item_id: str | None) -> Iterator[dict[str, Any]]:
+        place, text = self._place(), self.text
+        if self.item.spoken:
+            yield event("response.output_audio.done", **place)
+            yield event("response.output_audio_transcript.done", **place, transcript=text)
+            part = {"type": "audio", "transcript": text}
+        else:
+            yield event("response.output_text.done", **place, text=text)
+            part = {"type": "text", "text": text}
+        yield event("response.content_part.done", **place, part=part)
+        yield from self._done(self.item, previous_item_id)
 
     def _place(self) -> dict[str, Any]:
         return {"response_id": self.id, "item_id": self.item.id, "output_index": 0, "content_index": 0}
@@ -198,6 +233,8 @@ class Dialect:
                 yield from self._reply_started(what, face)
             case happened.ReplyText():
                 yield from self._words(what, face)
+            case happened.ReplyCall():
+                yield from self._called(what)
             case happened.ReplyDone():
                 yield from map(_text, self._reply_done(what))
             case happened.Paused(generation) | happened.Resumed(generation) | happened.Flushed(generation):
@@ -303,8 +340,9 @@ class Dialect:
         )
         self.metadata = None
         self.response = self.last_response = response
-        previous = self.items.append(item)
-        yield from map(_text, response.opening(previous))
+        yield from map(_text, response.opening())
+        if not state.tools:
+            yield from self._open(response)
         if face:
             started = event(
                 "avatar.reply.started",
@@ -318,11 +356,34 @@ class Dialect:
         response = self.response
         if response is None or response.generation != what.generation:
             return
+        yield from self._open(response)
         yield _text(response.more_text(what.text))
         if face and what.citations:
             cited = list(what.citations)
             told = {"item_id": response.item.id, "generation": what.generation, "citations": cited}
             yield _text(event("avatar.citations", **told))
+
+    def _open(self, response: Response) -> Iterator[Out]:
+        """Announces the reply's message, once."""
+        if not response.opened:
+            previous = self.items.append(response.item)
+            yield from map(_text, response.opening_message(previous))
+
+    def _called(self, what: happened.ReplyCall) -> Iterator[Out]:
+        response = self.response
+        if response is None or response.generation != what.generation:
+            return
+        call = Item(
+            what.item_id,
+            "assistant",
+            spoken=False,
+            text=what.arguments,
+            kind="function_call",
+            call_id=what.call_id,
+            name=what.name,
+        )
+        previous = self.items.append(call)
+        yield from map(_text, response.called(call, previous))
 
     def _reply_done(self, what: happened.ReplyDone) -> Iterator[dict[str, Any]]:
         response = self.response
@@ -358,6 +419,7 @@ class Dialect:
             media = MediaMessage(Kind.PCM16, what.generation, what.seq, what.pts_samples, what.pcm, flags)
             yield Lane.AUDIO, Message(media.pack(), generation=what.generation)
         elif response and response.generation == what.generation and what.pcm:
+            yield from self._open(response)
             yield Lane.TEXT, text_message(response.more_audio(what.pcm), generation=what.generation)
 
     def _video(self, what: happened.ReplyVideo) -> Iterator[Out]:
@@ -371,9 +433,10 @@ class Dialect:
 
     def _truncated(self, what: happened.ItemTruncated) -> Iterator[dict[str, Any]]:
         item = self.items.get(what.item_id)
-        if item is not None:
-            item.text = what.heard
-            item.audio_samples = min(item.audio_samples, ms_to_samples(what.heard_ms))
+        if item is None:  # it was stopped before its first word
+            return
+        item.text = what.heard
+        item.audio_samples = min(item.audio_samples, ms_to_samples(what.heard_ms))
         if what.item_id in self.truncated_by_client:
             self.truncated_by_client.discard(what.item_id)
             return

@@ -2,12 +2,16 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from gateway.realtime.session_config import SessionUpdate
+from gateway.realtime.strict import Strict
+from gateway.realtime.tools import FUNCTION_NAME, MAX_TOOLS, FunctionTool, ToolChoice
 from parley.errors import BadRequest
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
+MAX_ARGUMENTS: Final = 32_000
+MAX_OUTPUT: Final = 32_000
 
 
 class EventError(BadRequest):
@@ -24,17 +28,13 @@ class EventError(BadRequest):
         self.event_id: str | None = None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ClientEvent(_Strict):
+class ClientEvent(Strict):
     """Base of every event. `event_id`: the client's own, named again in an `error`."""
 
     event_id: str | None = Field(default=None, max_length=512)
 
 
-class Content(_Strict):
+class Content(Strict):
     """One part of a message. `audio`: base64 of s16le mono 24 kHz."""
 
     type: Literal["input_text", "input_audio", "output_text", "output_audio", "text"]
@@ -43,7 +43,7 @@ class Content(_Strict):
     transcript: str | None = Field(default=None, max_length=32_000)
 
 
-class MessageItem(_Strict):
+class MessageItem(Strict):
     """A message that the client puts into the conversation."""
 
     type: Literal["message"]
@@ -54,47 +54,79 @@ class MessageItem(_Strict):
     status: Literal["completed", "incomplete", "in_progress"] | None = None
 
 
-class ItemReference(_Strict):
+class FunctionCallItem(Strict):
+    """A call that the avatar made in an earlier conversation."""
+
+    type: Literal["function_call"]
+    name: str = Field(pattern=FUNCTION_NAME)
+    arguments: str = Field(max_length=MAX_ARGUMENTS)
+    call_id: str = Field(min_length=1, max_length=64)
+    id: str | None = Field(default=None, min_length=1, max_length=64)
+    object: Literal["realtime.item"] | None = None
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+class FunctionCallOutputItem(Strict):
+    """What came of a call."""
+
+    type: Literal["function_call_output"]
+    call_id: str = Field(min_length=1, max_length=64)
+    output: str = Field(max_length=MAX_OUTPUT)
+    id: str | None = Field(default=None, min_length=1, max_length=64)
+    object: Literal["realtime.item"] | None = None
+    status: Literal["completed", "incomplete", "in_progress"] | None = None
+
+
+GivenItem = Annotated[MessageItem | FunctionCallItem | FunctionCallOutputItem, Field(discriminator="type")]
+
+
+class ItemReference(Strict):
     """Names an item of the conversation, in `response.input`."""
 
     type: Literal["item_reference"]
     id: str
 
 
-class OutputFormat(_Strict):
+class OutputFormat(Strict):
     """Audio out; only 24 kHz PCM is spoken."""
 
     type: Literal["audio/pcm"] = "audio/pcm"
     rate: Literal[24000] = 24000
 
 
-class ResponseOutput(_Strict):
+class ResponseOutput(Strict):
     """Accepted for compatibility: an avatar has one voice."""
 
     format: OutputFormat | None = None
     voice: str | dict[str, str] | None = None
 
 
-class ResponseAudio(_Strict):
+class ResponseAudio(Strict):
     """Audio options of one response."""
 
     output: ResponseOutput | None = None
 
 
-class ResponseParams(_Strict):
+class ResponseParams(Strict):
     """Overrides for one response. Fields typed Any are accepted and have no effect."""
 
     conversation: Literal["auto", "none"] = "auto"
-    input: list[Annotated[MessageItem | ItemReference, Field(discriminator="type")]] | None = Field(
-        default=None, max_length=64
-    )
+    input: (
+        list[
+            Annotated[
+                MessageItem | FunctionCallItem | FunctionCallOutputItem | ItemReference,
+                Field(discriminator="type"),
+            ]
+        ]
+        | None
+    ) = Field(default=None, max_length=64)
     instructions: str | None = Field(default=None, max_length=32_000)
     output_modalities: list[Literal["text", "audio"]] | None = Field(default=None, min_length=1, max_length=1)
     metadata: dict[str, str] | None = Field(default=None, max_length=16)
     max_output_tokens: Annotated[int, Field(ge=1, le=4096)] | Literal["inf"] | None = None
     audio: ResponseAudio | None = None
-    tools: list[Any] | None = None
-    tool_choice: Any = None
+    tools: list[FunctionTool] | None = Field(default=None, max_length=MAX_TOOLS)
+    tool_choice: ToolChoice | None = None
     parallel_tool_calls: Any = None
     prompt: Any = None
     reasoning: Any = None
@@ -130,7 +162,7 @@ class ItemCreate(ClientEvent):
     """`conversation.item.create`. `previous_item_id`: None: at the end; "root": at the front."""
 
     type: Literal["conversation.item.create"]
-    item: MessageItem
+    item: GivenItem
     previous_item_id: str | None = None
 
 

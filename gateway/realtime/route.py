@@ -17,7 +17,7 @@ from gateway.auth import Authorizer, Grant
 from gateway.config import GatewaySettings
 from gateway.errors import Refused
 from gateway.memory.store import FactStore
-from gateway.realtime.items import Items
+from gateway.realtime.items import Items, remember
 from gateway.realtime.registry import Registry
 from gateway.realtime.session import RealtimeSession
 from gateway.realtime.session_config import SessionState, SessionUpdate
@@ -115,7 +115,7 @@ class Realtime:
             async with asyncio.timeout(START_S):
                 await conversation.start()
                 for item in start.items:
-                    await conversation.add_message(item.role, item.text or "", item_id=item.id)
+                    await remember(conversation, item)
         except BaseException as error:
             async with asyncio.timeout(START_S):
                 await conversation.close()

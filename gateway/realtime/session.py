@@ -130,7 +130,7 @@ class RealtimeSession:
                 await self._end_conversation()
                 log.info("A conversation closed.")
         for item in self._items:
-            if item.status == "in_progress" or not item.text:
+            if item.status == "in_progress" or (item.kind == "message" and not item.text):
                 self._items.remove(item.id)  # nobody will finish these
         return Parked(self.session, self._avatar.name, self._state(), self._items, self._visits)
 
@@ -221,6 +221,7 @@ class RealtimeSession:
             match what:
                 case happened.Flushed(generation):
                     self._outbox.void_below(generation)
+                    self._began()
                 case happened.TurnLatency(generation, ms):
                     self._observe(generation, ms)
                 case happened.ReplyStarted():

@@ -1,11 +1,14 @@
 """The session's configuration: what clients may set, how it merges, what it means for the conversation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from gateway.realtime import tools as functions
+from gateway.realtime.strict import Strict
+from gateway.realtime.tools import MAX_TOOLS, FunctionTool, ToolChoice
 from parley.avatars import Avatar
 from parley.conversation.interface import ConversationConfig, TurnDetection
 from parley.media.clock import FPS, SAMPLE_RATE_HZ
@@ -15,18 +18,14 @@ PERSON: Final = "[A-Za-z0-9_-]{22,128}"
 _PCM: Final = {"type": "audio/pcm", "rate": SAMPLE_RATE_HZ}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class PcmFormat(_Strict):
+class PcmFormat(Strict):
     """The one audio format, both ways."""
 
     type: Literal["audio/pcm"] = "audio/pcm"
     rate: Literal[24000] = 24000
 
 
-class ServerVad(_Strict):
+class ServerVad(Strict):
     """`silence_duration_ms` is the pause that ends a turn which sounds complete; others get up to 1.5 s."""
 
     type: Literal["server_vad"]
@@ -38,7 +37,7 @@ class ServerVad(_Strict):
     idle_timeout_ms: int | None = Field(default=None, ge=0)
 
 
-class SemanticVad(_Strict):
+class SemanticVad(Strict):
     """`eagerness` scales all pauses."""
 
     type: Literal["semantic_vad"]
@@ -50,7 +49,7 @@ class SemanticVad(_Strict):
 Vad = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
 
 
-class Transcription(_Strict):
+class Transcription(Strict):
     """`keywords`, and `prompt` if it is a comma-separated list, are words that the ears should expect."""
 
     model: str | None = None
@@ -61,7 +60,7 @@ class Transcription(_Strict):
     delay: Any = None
 
 
-class AudioInput(_Strict):
+class AudioInput(Strict):
     """How the microphone is understood. `noise_reduction` is accepted and has no effect."""
 
     format: PcmFormat | None = None
@@ -70,7 +69,7 @@ class AudioInput(_Strict):
     noise_reduction: Any = None
 
 
-class AudioOutput(_Strict):
+class AudioOutput(Strict):
     """Accepted for compatibility; an avatar has one voice, which `session.updated` names."""
 
     format: PcmFormat | None = None
@@ -78,14 +77,14 @@ class AudioOutput(_Strict):
     speed: float | None = Field(default=None, ge=0.25, le=1.5)
 
 
-class AudioConfig(_Strict):
+class AudioConfig(Strict):
     """Both ways."""
 
     input: AudioInput | None = None
     output: AudioOutput | None = None
 
 
-class Face(_Strict):
+class Face(Strict):
     """The face that a client asks for.
 
     Attributes:
@@ -99,13 +98,13 @@ class Face(_Strict):
     greet: bool = False
 
 
-class Memory(_Strict):
+class Memory(Strict):
     """Asks to be remembered. `person`: a secret of the client's own making; who knows it is that person."""
 
     person: str = Field(pattern=f"^{PERSON}$")
 
 
-class SessionUpdate(_Strict):
+class SessionUpdate(Strict):
     """The `session` of `session.update`; only what is present changes. Fields typed Any have no effect."""
 
     type: Literal["realtime"] = "realtime"
@@ -115,8 +114,8 @@ class SessionUpdate(_Strict):
     audio: AudioConfig | None = None
     avatar: Face | None = None
     memory: Memory | None = None
-    tools: list[dict[str, Any]] | None = Field(default=None, max_length=128)
-    tool_choice: str | dict[str, Any] | None = None
+    tools: list[FunctionTool] | None = Field(default=None, max_length=MAX_TOOLS)
+    tool_choice: ToolChoice | None = None
     max_output_tokens: Annotated[int, Field(ge=1, le=4096)] | Literal["inf"] | None = None
     parallel_tool_calls: Any = None
     include: Any = None
@@ -140,7 +139,8 @@ class SessionState:
         text_only: Replies are not spoken.
         face: None: a plain Realtime client.
         memory: None: the person is not remembered.
-        tools: Shown back to the client; avatars call none.
+        tools: Functions that the client runs.
+        tool_choice: Whether and which the avatar calls.
     """
 
     vad: ServerVad | SemanticVad | None = DEFAULT_VAD
@@ -149,8 +149,8 @@ class SessionState:
     text_only: bool = False
     face: Face | None = None
     memory: Memory | None = None
-    tools: list[dict[str, Any]] = field(default_factory=list)
-    tool_choice: str | dict[str, Any] = "auto"
+    tools: tuple[FunctionTool, ...] = ()
+    tool_choice: ToolChoice = "auto"
 
     @property
     def binary(self) -> bool:
@@ -175,7 +175,7 @@ class SessionState:
         if "memory" in given:
             changes["memory"] = update.memory
         if "tools" in given:
-            changes["tools"] = update.tools or []
+            changes["tools"] = tuple(update.tools or ())
         if "tool_choice" in given:
             changes["tool_choice"] = update.tool_choice or "auto"
         audio_in = update.audio.input if update.audio else None
@@ -202,6 +202,8 @@ class SessionState:
             can_pause=self.face is not None,
             language=spoken.language or "",
             facts=tuple(facts),
+            tools=functions.for_the_mind(self.tools),
+            tool_choice=functions.choice_for_the_mind(self.tool_choice),
             hotwords=tuple(w.strip() for w in (*(spoken.keywords or ()), *listed) if w.strip()),
         )
 
@@ -214,8 +216,8 @@ class SessionState:
             "model": avatar.name,
             "output_modalities": ["text"] if self.text_only else ["audio"],
             "instructions": self.instructions,
-            "tools": self.tools,
-            "tool_choice": self.tool_choice,
+            "tools": [tool.shown() for tool in self.tools],
+            "tool_choice": functions.shown_choice(self.tool_choice),
             "max_output_tokens": "inf",
             "tracing": None,
             "prompt": None,

@@ -7,6 +7,8 @@ from gateway.http.clauses import split
 from gateway.realtime.dialect import Response, event, new_id, usage
 from gateway.realtime.items import Item
 from gateway.realtime.messages import ResponseParams
+from gateway.realtime.session_config import SessionState
+from gateway.realtime.tools import choice_for_the_mind, for_the_mind
 from gateway.services import Services
 from parley.errors import ParleyError
 from parley.media.clock import samples_to_ms
@@ -20,8 +22,21 @@ ROLES = {
 
 
 def messages(items: Iterable[Item]) -> list[chain_pb2.Message]:
-    """Items as the language service reads them; those without words are left out."""
-    return [chain_pb2.Message(role=ROLES[i.role], text=i.text) for i in items if i.text]
+    """Items as the language service reads them; without those without words, and calls without result."""
+    items = list(items)
+    answered = {item.call_id for item in items if item.kind == "function_call_output"}
+    called = {item.call_id for item in items if item.kind == "function_call"}
+    told: list[chain_pb2.Message] = []
+    for item in items:
+        if item.kind == "function_call" and item.call_id in answered:
+            call = chain_pb2.ToolCall(id=item.call_id, name=item.name, arguments=item.text or "")
+            told.append(chain_pb2.Message(role=chain_pb2.ROLE_ASSISTANT, call=call))
+        elif item.kind == "function_call_output" and item.call_id in called:
+            role = chain_pb2.ROLE_TOOL
+            told.append(chain_pb2.Message(role=role, call_id=item.call_id, text=item.text or ""))
+        elif item.kind == "message" and item.text:
+            told.append(chain_pb2.Message(role=ROLES[item.role], text=item.text))
+    return told
 
 
 class SideResponse:
@@ -35,7 +50,7 @@ class SideResponse:
         avatar: str,
         context: list[Item],
         instructions: str,
-        text_only: bool,
+        state: SessionState,
         send: Callable[[dict[str, Any]], None],
     ) -> None:
         self._services = services
@@ -43,8 +58,9 @@ class SideResponse:
         self._avatar = avatar
         self._context = context
         self._instructions = instructions
+        self._state = state
         self._send = send
-        item = Item(new_id("item"), "assistant", spoken=not text_only, status="in_progress")
+        item = Item(new_id("item"), "assistant", spoken=not state.text_only, status="in_progress")
         self.response = Response(
             new_id("resp"),
             item,
@@ -55,10 +71,12 @@ class SideResponse:
             reason="client_cancelled",
         )
 
-    async def run(self) -> Item:
-        """Answers; returns the item that was said. Failures end the response visibly."""
-        for opening in self.response.opening(None):
+    async def run(self) -> list[Item]:
+        """Answers; returns what was said and called. Failures end the response visibly."""
+        for opening in self.response.opening():
             self._send(opening)
+        if not self._state.tools:
+            self._open()
         status, error = "cancelled", ("", "")
         try:
             await self._answer()
@@ -67,7 +85,12 @@ class SideResponse:
             status, error = "failed", (failure.code, str(failure))
         finally:
             self._close(status, error)
-        return self.response.item
+        return [self.response.item, *self.response.calls]
+
+    def _open(self) -> None:
+        if not self.response.opened:
+            for opening in self.response.opening_message(None):
+                self._send(opening)
 
     async def _answer(self) -> None:
         limit = self._params.max_output_tokens
@@ -78,9 +101,18 @@ class SideResponse:
             instructions=self._instructions,
             want_audio=self.response.item.spoken,
             max_output_tokens=limit if isinstance(limit, int) else 0,
+            tools=for_the_mind(self._state.tools),
+            tool_choice=choice_for_the_mind(self._state.tool_choice),
         )
-        async for clause in self._services.generate(turn):
-            self._send(self.response.more_text(clause))
+        async for piece in self._services.generate(turn):
+            if piece.text:
+                self._open()
+                self._send(self.response.more_text(piece.text))
+            for call in piece.calls:
+                item = Item(new_id("item"), "assistant", False, call.arguments, kind="function_call")
+                item.call_id, item.name = call.id, call.name
+                for told in self.response.called(item, None):
+                    self._send(told)
         if self.response.item.spoken and self.response.text.strip():
             async for pcm in self._services.speak(split(self.response.text), avatar=self._avatar):
                 self._send(self.response.more_audio(pcm))

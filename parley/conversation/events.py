@@ -90,6 +90,20 @@ class ReplyText:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyCall:
+    """The reply calls a function of the front's: `arguments` is JSON as the model wrote it.
+
+    The front answers with `add_result` and `respond`.
+    """
+
+    generation: int
+    item_id: str
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyAudio:
     """`pcm`: s16le mono 24 kHz. `seq` from 1 without gaps. `last`: nothing follows."""
 
@@ -189,6 +203,7 @@ ConversationEvent = (
     | UserTurnDropped
     | ReplyStarted
     | ReplyText
+    | ReplyCall
     | ReplyAudio
     | ReplyVideo
     | ReplyDone

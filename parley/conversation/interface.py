@@ -35,6 +35,8 @@ class ConversationConfig:
         language: BCP-47; empty: the avatar's.
         facts: What is known of the person from earlier talks, in their own words.
         hotwords: Words the ears should expect, besides the avatar's lexicon.
+        tools: Functions that the front runs when the avatar calls them.
+        tool_choice: As in `Turn.tool_choice`.
     """
 
     turn_detection: TurnDetection = TurnDetection()
@@ -46,6 +48,8 @@ class ConversationConfig:
     language: str = ""
     hotwords: Sequence[str] = ()
     facts: Sequence[str] = ()
+    tools: Sequence[chain_pb2.Tool] = ()
+    tool_choice: str = ""
 
 
 class EarStream(Protocol):
@@ -91,9 +95,21 @@ class Conversation(Protocol):
     async def add_message(self, role: str, text: str, *, item_id: str | None = None) -> str:
         """Adds a text message to the history without answering it. Returns the item id."""
 
+    async def add_call(self, call: chain_pb2.ToolCall, *, item_id: str | None = None) -> str:
+        """Adds a call that the avatar made in a conversation that goes on. Returns the item id."""
+
+    async def add_result(self, call_id: str, output: str, *, item_id: str | None = None) -> str:
+        """What came of a call. Returns the item id.
+
+        Raises BadRequest if there is no such call, it has its result, or the talk has gone on without it.
+        """
+
     async def delete_item(self, item_id: str) -> None: ...
     async def respond(self, *, instructions: str = "", verbatim: str = "") -> None:
-        """Answers the history as it stands (or says `verbatim`), interrupting a reply that runs."""
+        """Answers the history as it stands (or says `verbatim`), interrupting a reply that runs.
+
+        To go on from the result of a call it lets that reply finish.
+        """
 
     async def interrupt(self) -> None:
         """Stops the reply that runs, at once; what was heard of it stays in the history."""

@@ -16,6 +16,7 @@ from parley.conversation.events import (
     ConversationEvent,
     Flushed,
     ReplyAudio,
+    ReplyCall,
     ReplyDone,
     ReplyText,
     ReplyVideo,
@@ -42,6 +43,7 @@ _LANES: dict[type, _Lane] = {
     ReplyAudio: _Lane.AUDIO,
     ReplyVideo: _Lane.VIDEO,
     ReplyText: _Lane.TEXT,
+    ReplyCall: _Lane.TEXT,
     TurnLatency: _Lane.TEXT,
     ReplyDone: _Lane.END,
 }

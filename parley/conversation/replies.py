@@ -16,6 +16,7 @@ from parley.conversation.events import (
     Paused,
     Problem,
     ReplyAudio,
+    ReplyCall,
     ReplyDone,
     ReplyStarted,
     ReplyStatus,
@@ -114,6 +115,9 @@ class Replies:
                 deadline_unix_ms=created + _WORTH_SAYING_MS,
                 verbatim=command.verbatim,
                 facts=config.facts,
+                tools=config.tools,
+                tool_choice=config.tool_choice,
+                speculative=command.speculative,
             )
         )
         if not command.speculative:
@@ -126,6 +130,7 @@ class Replies:
             return
         waiting, reply.withheld, reply.progress_at = reply.withheld, None, now
         self._announce(reply)
+        self._chain.played(reply.generation, 1)  # the first credit tells the mind that it was no mere guess
         for entry, arrived_at in waiting:
             self._deliver(reply, entry, arrived_at)
         self.check(now)
@@ -137,6 +142,7 @@ class Replies:
 
     def _announce(self, reply: LiveReply) -> None:
         previous = self._history.last_id
+        self._history.overtake_calls()
         self._history.add(reply.item_id, "assistant", "")
         self.outbox.put(ReplyStarted(reply.response_id, reply.item_id, reply.generation, previous))
 
@@ -171,6 +177,10 @@ class Replies:
                 self.outbox.put(Problem(piece.notice.code, piece.notice.message))
             if piece.text or piece.citations:
                 self.outbox.put(ReplyText(generation, piece.text, tuple(piece.citations)))
+            for call in piece.calls:
+                item_id = f"item_{uuid.uuid4().hex[:20]}"
+                self._history.add_call(item_id, call)
+                self.outbox.put(ReplyCall(generation, item_id, call.id, call.name, call.arguments))
         elif isinstance(piece, pb.SpeechPiece):
             reply.add_speech(piece)
             reply.mark("tts_first_audio", arrived_at)
@@ -242,6 +252,8 @@ class Replies:
         if not announced or reply is None:
             return
         unsent = self.outbox.flush(generation)
+        if reply.calls:
+            self._history.overtake_calls(all_open=True)
         position = reply.playback.position(now)
         heard = reply.heard(position)
         if not (reply.ended and reply.played_out(now)):
@@ -334,7 +346,7 @@ class Replies:
         self.outbox.put(_done(reply, status, heard, code, message))
 
     def _remember(self, reply: LiveReply, heard: str) -> None:
-        if reply.failed and not heard:
+        if (reply.failed or reply.calls) and not heard:
             self._history.delete(reply.item_id)
         else:
             self._history.set_text(reply.item_id, heard.strip())

@@ -43,6 +43,7 @@ class LiveReply:
         progress_at: When anything last happened to it.
         withheld: Entries kept back, with their time of arrival, while it is a guess; None once released.
         text: All of it so far.
+        calls: It calls functions.
         ended: ReplyDone was put out; nothing more is sent.
         failed: It ended by a failure.
         done_sent: The front has taken ReplyDone.
@@ -62,6 +63,7 @@ class LiveReply:
     progress_at: float
     withheld: list[tuple[Entry, float]] | None = None
     text: str = ""
+    calls: bool = False
     text_done: bool = False
     audio_end: int = 0
     audio_done: bool = False
@@ -88,7 +90,10 @@ class LiveReply:
         """A clause of the text; `seq` is its number."""
         self._offsets[seq] = len(self.text)
         self.text += piece.text
+        self.calls = self.calls or bool(piece.calls)
         self.text_done = self.text_done or piece.last
+        if self.text_done and not self.text.strip():
+            self.audio_done = self.video_done = True  # nothing is said, so no voice is waited for
 
     def add_speech(self, piece: pb.SpeechPiece) -> None:
         """A stretch of speech."""

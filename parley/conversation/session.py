@@ -28,7 +28,7 @@ from parley.media.clock import BYTES_PER_SAMPLE, ms_to_samples, samples_to_ms
 from parley.turns import commands as do
 from parley.turns import inputs as on
 from parley.turns.machine import Limits, TurnMachine
-from proto.parley.v1 import asr_pb2
+from proto.parley.v1 import asr_pb2, chain_pb2
 
 log = logging.getLogger(__name__)
 
@@ -232,11 +232,30 @@ class Session:
         """
         if role not in _ROLES:
             raise BadRequest(f"There is no role {role!r}.", fix=f"Choose one of: {', '.join(_ROLES)}.")
-        if item_id is not None and item_id in self._history:
-            raise BadRequest(f"The item {item_id!r} exists already.", fix="Choose another id.")
-        item_id = item_id or _new_item_id()
+        item_id = self._free_item_id(item_id)
         self._history.add(item_id, role, text)
         self._speech_ended_at = None
+        return item_id
+
+    async def add_call(self, call: chain_pb2.ToolCall, *, item_id: str | None = None) -> str:
+        """Adds a call that the avatar made in a conversation that goes on.
+
+        Raises:
+            BadRequest: An id that is in use.
+        """
+        item_id = self._free_item_id(item_id)
+        self._history.add_call(item_id, call)
+        return item_id
+
+    async def add_result(self, call_id: str, output: str, *, item_id: str | None = None) -> str:
+        """Adds what came of a call, without going on from it.
+
+        Raises:
+            BadRequest: There is no such call, it has its result, the talk has gone on without it, or an id that
+                is in use.
+        """
+        item_id = self._free_item_id(item_id)
+        self._history.add_result(item_id, call_id, output)
         return item_id
 
     async def delete_item(self, item_id: str) -> None:
@@ -249,8 +268,12 @@ class Session:
             raise BadRequest(f"There is no item {item_id!r}.", fix="Use an id that was announced.")
 
     async def respond(self, *, instructions: str = "", verbatim: str = "") -> None:
-        """Answers the history as it stands (or says `verbatim`), interrupting a reply that runs."""
-        self._feed(on.Respond(instructions, verbatim))
+        """Answers the history as it stands (or says `verbatim`), interrupting a reply that runs.
+
+        What goes on from the result of a call waits for that reply's end: "Let me look." is still being said.
+        """
+        patient = self._history.ends_in_result and not verbatim
+        self._feed(on.Respond(instructions, verbatim, patient))
 
     async def interrupt(self) -> None:
         """Stops the reply that runs."""
@@ -369,6 +392,12 @@ class Session:
                 self._replies.resume(generation, now)
             case do.NothingToAnswer(error):
                 put(Problem("nothing_heard", error or "No words were heard in what was to be answered."))
+            case do.Overtaken():
+                put(
+                    Problem(
+                        "response_overtaken", "The conversation went on before that response could begin."
+                    )
+                )
             case do.ShowActivity(activity):
                 put(tell.ActivityChanged(activity))
 
@@ -389,6 +418,11 @@ class Session:
         self._speech_ended_at = None
 
     # ---- small things ----------------------------------------------------------------------------------
+
+    def _free_item_id(self, item_id: str | None) -> str:
+        if item_id is not None and item_id in self._history:
+            raise BadRequest(f"The item {item_id!r} exists already.", fix="Choose another id.")
+        return item_id or _new_item_id()
 
     def _item(self, turn: int) -> str:
         return self._items.setdefault(turn, _new_item_id())

@@ -108,6 +108,11 @@ class NothingToAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Overtaken:
+    """A reply that waited for the end of another is not made: something came in between."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShowActivity:
     activity: Activity
 
@@ -126,5 +131,6 @@ Command = (
     | PauseOutput
     | ResumeOutput
     | NothingToAnswer
+    | Overtaken
     | ShowActivity
 )

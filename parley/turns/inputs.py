@@ -65,10 +65,14 @@ class ClearInput:
 
 @dataclass(frozen=True, slots=True)
 class Respond:
-    """The front asks for a reply to the history as it stands, or to have `verbatim` said."""
+    """The front asks for a reply to the history as it stands, or to have `verbatim` said.
+
+    `patient`: a reply that runs may finish first; an interruption takes the request back.
+    """
 
     instructions: str = ""
     verbatim: str = ""
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

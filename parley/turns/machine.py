@@ -100,6 +100,7 @@ class TurnMachine:
         self._reply: _Reply | None = None
         self._closing: list[_Closing] = []
         self._requested: on.Respond | None = None  # waits for a transcript that is being made
+        self._patient: on.Respond | None = None  # waits for the end of the reply that runs
         self._owed = False  # a turn was heard out under a reply that may not be interrupted
         self._turns = self._finalizes = 0
         self._generation = 1  # the next reply's
@@ -368,6 +369,9 @@ class TurnMachine:
 
     def _on_respond(self, request: on.Respond) -> None:
         self._owed = False
+        if request.patient and self._reply and not self._reply.withheld:
+            self._patient = request
+            return
         self._take_the_floor()
         if self._closing and not request.verbatim:
             self._requested = request
@@ -381,6 +385,10 @@ class TurnMachine:
             self._out.append(do.ResumeOutput(generation))
         self._reply = None
         self._acknowledge()
+        if self._patient and not self._owed and not self._turn:
+            request, self._patient = self._patient, None
+            self._start(instructions=request.instructions)
+        self._forget_patient()
         if self._owed:
             self._owed = False
             self._start()
@@ -401,10 +409,16 @@ class TurnMachine:
     def _take_the_floor(self) -> None:
         """Stops the reply, if there is one; a tentative turn becomes a real one."""
         self._withdraw()
+        self._forget_patient()
         if self._reply:
             self._reply = None
             self._out.append(do.Flush(self._generation, announced=True))
         self._acknowledge()
+
+    def _forget_patient(self) -> None:
+        if self._patient:
+            self._patient = None
+            self._out.append(do.Overtaken())
 
     def _acknowledge(self) -> None:
         if (turn := self._turn) and turn.tentative:

@@ -27,6 +27,7 @@ async def _serve() -> None:
         ),
         stage=Stage.LLM,
         handle=Worker(engine, settings.avatars_dir).handle,
+        calls_tools=engine.calls_tools,
     )
     await run(service, settings)
 

@@ -14,6 +14,7 @@ from parley.errors import ServiceUnavailable, StaleGeneration
 from parley.telemetry.metrics import observe_hop
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.replies import reply_pieces
+from services.llm.tools.rounds import Toolbox
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,14 @@ SIGN_OF_LIFE_S = 1.0
 class Worker:
     """Works off turns, several at once; holds nothing between them."""
 
-    def __init__(self, engine: LlmEngine, avatars_dir: Path) -> None:
+    def __init__(self, engine: LlmEngine, avatars_dir: Path, toolbox: Toolbox | None = None) -> None:
         """Args:
         engine: Who answers.
         avatars_dir: Where the avatars are, each with its own words of apology.
+        toolbox: Functions that the engine may call.
         """
         self._engine = engine
+        self._toolbox = toolbox
         self._avatars_dir = avatars_dir
 
     async def handle(self, claim: Claim) -> None:
@@ -65,9 +68,13 @@ class Worker:
             return
         if seq:
             log.info("continuing a reply", extra={"clauses": seq, "characters": len(spoken)})
-        pieces = with_signs_of_life(
-            reply_pieces(self._engine, turn, spoken=spoken), every_s=SIGN_OF_LIFE_S, sign=pb.TextPiece
-        )
+
+        async def wanted() -> None:
+            # A guess that came true is given its first sample of credit when it is released.
+            await claim.wait_for_credit(1, ahead_samples=0)
+
+        reply = reply_pieces(self._engine, turn, spoken=spoken, toolbox=self._toolbox, wanted=wanted)
+        pieces = with_signs_of_life(reply, every_s=SIGN_OF_LIFE_S, sign=pb.TextPiece)
         begun = bool(spoken)
         try:
             async with aclosing(pieces):

@@ -13,10 +13,12 @@ class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROLE_SYSTEM: _ClassVar[Role]
     ROLE_USER: _ClassVar[Role]
     ROLE_ASSISTANT: _ClassVar[Role]
+    ROLE_TOOL: _ClassVar[Role]
 ROLE_UNSPECIFIED: Role
 ROLE_SYSTEM: Role
 ROLE_USER: Role
 ROLE_ASSISTANT: Role
+ROLE_TOOL: Role
 
 class Trace(_message.Message):
     __slots__ = ("session", "generation", "turn")
@@ -28,13 +30,37 @@ class Trace(_message.Message):
     turn: str
     def __init__(self, session: _Optional[str] = ..., generation: _Optional[int] = ..., turn: _Optional[str] = ...) -> None: ...
 
+class Tool(_message.Message):
+    __slots__ = ("name", "description", "parameters")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    parameters: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ...) -> None: ...
+
+class ToolCall(_message.Message):
+    __slots__ = ("id", "name", "arguments")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    arguments: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., arguments: _Optional[str] = ...) -> None: ...
+
 class Message(_message.Message):
-    __slots__ = ("role", "text")
+    __slots__ = ("role", "text", "call", "call_id")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
     role: Role
     text: str
-    def __init__(self, role: _Optional[_Union[Role, str]] = ..., text: _Optional[str] = ...) -> None: ...
+    call: ToolCall
+    call_id: str
+    def __init__(self, role: _Optional[_Union[Role, str]] = ..., text: _Optional[str] = ..., call: _Optional[_Union[ToolCall, _Mapping]] = ..., call_id: _Optional[str] = ...) -> None: ...
 
 class VideoFormat(_message.Message):
     __slots__ = ("codec", "width", "height", "fps")
@@ -49,7 +75,7 @@ class VideoFormat(_message.Message):
     def __init__(self, codec: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., fps: _Optional[int] = ...) -> None: ...
 
 class Turn(_message.Message):
-    __slots__ = ("trace", "avatar", "history", "instructions", "want_audio", "video", "created_unix_ms", "deadline_unix_ms", "max_output_tokens", "verbatim", "facts")
+    __slots__ = ("trace", "avatar", "history", "instructions", "want_audio", "video", "created_unix_ms", "deadline_unix_ms", "max_output_tokens", "verbatim", "facts", "tools", "tool_choice", "speculative")
     TRACE_FIELD_NUMBER: _ClassVar[int]
     AVATAR_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +87,9 @@ class Turn(_message.Message):
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     VERBATIM_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    TOOL_CHOICE_FIELD_NUMBER: _ClassVar[int]
+    SPECULATIVE_FIELD_NUMBER: _ClassVar[int]
     trace: Trace
     avatar: str
     history: _containers.RepeatedCompositeFieldContainer[Message]
@@ -72,7 +101,10 @@ class Turn(_message.Message):
     max_output_tokens: int
     verbatim: str
     facts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, trace: _Optional[_Union[Trace, _Mapping]] = ..., avatar: _Optional[str] = ..., history: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., instructions: _Optional[str] = ..., want_audio: _Optional[bool] = ..., video: _Optional[_Union[VideoFormat, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., deadline_unix_ms: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., verbatim: _Optional[str] = ..., facts: _Optional[_Iterable[str]] = ...) -> None: ...
+    tools: _containers.RepeatedCompositeFieldContainer[Tool]
+    tool_choice: str
+    speculative: bool
+    def __init__(self, trace: _Optional[_Union[Trace, _Mapping]] = ..., avatar: _Optional[str] = ..., history: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., instructions: _Optional[str] = ..., want_audio: _Optional[bool] = ..., video: _Optional[_Union[VideoFormat, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., deadline_unix_ms: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., verbatim: _Optional[str] = ..., facts: _Optional[_Iterable[str]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., tool_choice: _Optional[str] = ..., speculative: _Optional[bool] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ("trace", "avatar", "video", "created_unix_ms", "deadline_unix_ms")
@@ -99,20 +131,22 @@ class StageError(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class TextPiece(_message.Message):
-    __slots__ = ("text", "last", "citations", "error", "created_unix_ms", "notice")
+    __slots__ = ("text", "last", "citations", "error", "created_unix_ms", "notice", "calls")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     text: str
     last: bool
     citations: _containers.RepeatedScalarFieldContainer[str]
     error: StageError
     created_unix_ms: int
     notice: StageError
-    def __init__(self, text: _Optional[str] = ..., last: _Optional[bool] = ..., citations: _Optional[_Iterable[str]] = ..., error: _Optional[_Union[StageError, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., notice: _Optional[_Union[StageError, _Mapping]] = ...) -> None: ...
+    calls: _containers.RepeatedCompositeFieldContainer[ToolCall]
+    def __init__(self, text: _Optional[str] = ..., last: _Optional[bool] = ..., citations: _Optional[_Iterable[str]] = ..., error: _Optional[_Union[StageError, _Mapping]] = ..., created_unix_ms: _Optional[int] = ..., notice: _Optional[_Union[StageError, _Mapping]] = ..., calls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ...) -> None: ...
 
 class Phone(_message.Message):
     __slots__ = ("symbol", "end_samples")

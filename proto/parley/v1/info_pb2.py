@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aproto/parley/v1/info.proto\x12\tparley.v1\"\x11\n\x0f\x44\x65scribeRequest\"K\n\x0bServiceInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t2F\n\x04Info\x12>\n\x08\x44\x65scribe\x12\x1a.parley.v1.DescribeRequest\x1a\x16.parley.v1.ServiceInfob\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aproto/parley/v1/info.proto\x12\tparley.v1\"\x11\n\x0f\x44\x65scribeRequest\"`\n\x0bServiceInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x61lls_tools\x18\x05 \x01(\x08\x32\x46\n\x04Info\x12>\n\x08\x44\x65scribe\x12\x1a.parley.v1.DescribeRequest\x1a\x16.parley.v1.ServiceInfob\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBEREQUEST']._serialized_start=41
   _globals['_DESCRIBEREQUEST']._serialized_end=58
   _globals['_SERVICEINFO']._serialized_start=60
-  _globals['_SERVICEINFO']._serialized_end=135
-  _globals['_INFO']._serialized_start=137
-  _globals['_INFO']._serialized_end=207
+  _globals['_SERVICEINFO']._serialized_end=156
+  _globals['_INFO']._serialized_start=158
+  _globals['_INFO']._serialized_end=228
 # @@protoc_insertion_point(module_scope)

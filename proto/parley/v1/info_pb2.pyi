@@ -9,13 +9,15 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ServiceInfo(_message.Message):
-    __slots__ = ("name", "engine", "model", "version")
+    __slots__ = ("name", "engine", "model", "version", "calls_tools")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    CALLS_TOOLS_FIELD_NUMBER: _ClassVar[int]
     name: str
     engine: str
     model: str
     version: str
-    def __init__(self, name: _Optional[str] = ..., engine: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+    calls_tools: bool
+    def __init__(self, name: _Optional[str] = ..., engine: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., calls_tools: _Optional[bool] = ...) -> None: ...

@@ -1,19 +1,22 @@
-"""A small client for OpenAI's streaming chat completions: retries, time limits, aborts, token counts."""
+"""A small client for OpenAI's streaming chat completions: retries, time limits, aborts, calls, counts."""
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Sequence
+import secrets
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from parley.errors import ServiceUnavailable
+from proto.parley.v1 import chain_pb2 as pb
 
 log = logging.getLogger(__name__)
 
-Chat = list[dict[str, str]]
+Chat = list[dict[str, Any]]
 
 RETRIES = 2
 _BACKOFF_S = 0.2
@@ -29,6 +32,14 @@ class _TryAgain(Exception):
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a reply's text; or, once it is complete, the functions that it calls."""
+
+    text: str = ""
+    calls: tuple[pb.ToolCall, ...] = ()
 
 
 class Completions:
@@ -77,8 +88,8 @@ class Completions:
         except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError) as error:
             raise self._unavailable(f"does not say which models it has ({_reason(error)})") from error
 
-    async def stream(self, body: dict[str, Any]) -> AsyncGenerator[str, None]:
-        """Streams the reply's text. Closing the iterator aborts the request.
+    async def stream(self, body: dict[str, Any]) -> AsyncGenerator[Piece, None]:
+        """Streams the reply. Closing the iterator aborts the request.
 
         A request that fails before its first token is sent again, at most twice and within the time for that
         token; after it, never, since the beginning has been said.
@@ -140,7 +151,7 @@ class Completions:
             self.context_tokens = told["max_model_len"]
         return count
 
-    async def _attempt(self, body: dict[str, Any], deadline: float) -> AsyncGenerator[str, None]:
+    async def _attempt(self, body: dict[str, Any], deadline: float) -> AsyncGenerator[Piece, None]:
         """One request. Raises _TryAgain, TimeoutError, httpx errors; ServiceUnavailable if it is hopeless."""
         loop = asyncio.get_running_loop()
         request = self._http().build_request("POST", f"{self._url}/chat/completions", json=body)
@@ -151,14 +162,14 @@ class Completions:
                 async with asyncio.timeout_at(deadline):
                     await response.aread()
                 self._refused(response)
-            async with aclosing(_texts(response)) as texts:
+            async with aclosing(_pieces(response)) as pieces:
                 while True:
                     async with asyncio.timeout_at(deadline):
-                        text = await anext(texts, None)
-                    if text is None:
+                        piece = await anext(pieces, None)
+                    if piece is None:
                         return
-                    if text:
-                        yield text
+                    if piece.text or piece.calls:
+                        yield piece
                     deadline = loop.time() + self._next_token_s
         finally:
             await response.aclose()
@@ -186,21 +197,32 @@ class Completions:
         )
 
 
-def estimate_tokens(messages: Sequence[dict[str, str]]) -> int:
+def estimate_tokens(messages: Sequence[dict[str, Any]]) -> int:
     """At least as many tokens as English text will take."""
-    size = sum(len(message["content"].encode()) for message in messages)
+    size = sum(len(words_of(message).encode()) for message in messages)
     return size // _BYTES_PER_TOKEN + _TOKENS_PER_MESSAGE * len(messages)
 
 
-async def _texts(response: httpx.Response) -> AsyncGenerator[str, None]:
-    """The text deltas of a stream of server-sent events; ends at [DONE]."""
+def words_of(message: dict[str, Any]) -> str:
+    """All that a message says, the calls that it makes included."""
+    calls = [
+        f"{call['function']['name']}({call['function']['arguments']})"
+        for call in message.get("tool_calls", ())
+    ]
+    return " ".join(filter(None, (message["content"], *calls)))
+
+
+async def _pieces(response: httpx.Response) -> AsyncGenerator[Piece, None]:
+    """The deltas of a stream of server-sent events, the calls assembled; ends at [DONE]."""
     finished = False
+    calls: dict[int, pb.ToolCall] = {}
     async for line in response.aiter_lines():
         if not line.startswith("data:"):
             continue
         data = line[5:].strip()
         if data == "[DONE]":
-            return
+            finished = True
+            break
         try:
             event = json.loads(data)
         except ValueError as error:
@@ -209,9 +231,25 @@ async def _texts(response: httpx.Response) -> AsyncGenerator[str, None]:
             raise _TryAgain(f"reported an error: {str(event['error'])[:200]}")
         for choice in event.get("choices", ()):
             finished = finished or bool(choice.get("finish_reason"))
-            yield choice.get("delta", {}).get("content") or ""
+            delta = choice.get("delta") or {}
+            _assemble(calls, delta.get("tool_calls") or ())
+            yield Piece(delta.get("content") or "")
     if not finished:
         raise _TryAgain("closed the connection before the reply was finished")
+    yield Piece(calls=tuple(calls.values()))
+
+
+def _assemble(calls: dict[int, pb.ToolCall], parts: Iterable[dict[str, Any]]) -> None:
+    """Adds to `calls`, by their index, what came of them: the name at once, the arguments bit by bit."""
+    for part in parts:
+        index = part.get("index")
+        if index is None:  # some servers send each call whole, and do not number them
+            index = len(calls)
+        call = calls.setdefault(index, pb.ToolCall())
+        function = part.get("function") or {}
+        call.id = call.id or part.get("id") or f"call_{secrets.token_hex(12)}"
+        call.name = call.name or function.get("name") or ""
+        call.arguments += function.get("arguments") or ""
 
 
 def _reason(error: BaseException) -> str:

@@ -16,6 +16,7 @@ class FakeEngine:
 
     name = "fake"
     model = "script"
+    calls_tools = False
 
     def __init__(self, script: Sequence[str], *, delay_s: float = 0.0) -> None:
         """Args:

@@ -29,6 +29,7 @@ class NotesEngine:
 
     name = "notes"
     model = "MiniLM-L6 retrieval over the avatar's notes"
+    calls_tools = False
 
     def __init__(self, avatars_dir: Path, embedder: Embedder | None = None, *, policy: Path = POLICY) -> None:
         """Loads the embedder and every installed avatar's notes; later ones are read when first talked to.

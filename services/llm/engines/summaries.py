@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parley.errors import ServiceUnavailable
-from services.llm.engines.completions import Chat, estimate_tokens
+from services.llm.engines.completions import Chat, estimate_tokens, words_of
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +93,9 @@ class Summaries:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _make(self, digest: str, before: str, messages: Chat, ask: Ask) -> None:
-        names = {"user": "Person", "assistant": "Avatar"}
+        names = {"user": "Person", "assistant": "Avatar", "tool": "Looked up"}
         lines = [f"Before that: {before}"] if before else []
-        lines += [f"{names.get(m['role'], 'Note')}: {m['content']}" for m in messages]
+        lines += [f"{names.get(m['role'], 'Note')}: {words_of(m)}" for m in messages]
         chat = [{"role": "system", "content": RULES}, {"role": "user", "content": "\n".join(lines)}]
         try:
             async with self._one_at_a_time, asyncio.timeout(MAKING_S):
@@ -128,7 +128,7 @@ def _digests(messages: Sequence[dict[str, Any]]) -> list[str]:
     found: list[str] = []
     digest = hashlib.sha256()
     for message in messages:
-        for part in (message["role"], message["content"]):
+        for part in (message["role"], words_of(message)):
             digest.update(len(part).to_bytes(4, "big") + part.encode())
         found.append(digest.hexdigest())
     return found

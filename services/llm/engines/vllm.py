@@ -1,10 +1,12 @@
 """Engine `vllm`: the persona spoken by a large language model behind an OpenAI-compatible server."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from parley.avatars import Avatar, list_avatars, load_avatar
 from parley.engines import TextDelta
@@ -19,6 +21,7 @@ from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import parse
 from services.llm.policy import load_policy
 
+NO_PARAMETERS = '{"type": "object", "properties": {}}'
 _NOTES_GIVEN = 3
 _NOTE_FITS = 0.35
 _ROLES = {pb.ROLE_SYSTEM: "system", pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant"}
@@ -37,6 +40,7 @@ class VllmEngine:
     """
 
     name = "vllm"
+    calls_tools = True
 
     def __init__(self, settings: LlmSettings, embedder: Embedder | None = None) -> None:
         """Prepares the client and reads the avatars' notes; the server is first asked when someone speaks.
@@ -103,22 +107,26 @@ class VllmEngine:
             "max_tokens": output,
             "temperature": self._settings.temperature,
             "stream": True,
+            **_functions(turn),
         }
         citations = [match.note.id for match in matches]
         # A model that is told to go on starts with a word; the space before it is ours.
         joint = " " if spoken else ""
-        async with aclosing(self._server.stream(body)) as texts:
-            async for text in texts:
-                yield TextDelta(joint + text, citations=citations)
-                joint, citations = "", []
+        async with aclosing(self._server.stream(body)) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    yield TextDelta(joint + piece.text, citations=citations)
+                    joint, citations = "", []
+                if piece.calls:
+                    yield TextDelta("", calls=piece.calls)
         self._summaries.fold(
             talk, budget_tokens=self._settings.history_tokens, ask=lambda chat: self._ask(model, chat)
         )
 
     async def _ask(self, model: str, chat: Chat) -> str:
         body = {"model": model, "messages": chat, "max_tokens": SUMMARY_TOKENS, "temperature": 0.2}
-        async with aclosing(self._server.stream({**body, "stream": True})) as texts:
-            return "".join([text async for text in texts])
+        async with aclosing(self._server.stream({**body, "stream": True})) as pieces:
+            return "".join([piece.text async for piece in pieces])
 
     async def _base_model(self) -> str:
         if not self._model:
@@ -128,17 +136,18 @@ class VllmEngine:
     async def _fitted(self, model: str, messages: Chat, output: int) -> Chat:
         """Drops the oldest exchanges until prompt and reply fit into the model's context.
 
-        The server is asked to count only when the estimate, which is never too low, says that it is tight.
+        The person's newest words stay, and with them what was called since. The server is asked to count only
+        when the estimate, which is never too low, says that it is tight.
         """
         system, history = messages[0], messages[1:]
-        while len(history) > 1:
+        while any(message["role"] == "user" for message in history[1:]):
             room = (self._server.context_tokens or self._settings.context_tokens) - output
             if estimate_tokens([system, *history]) <= room:
                 break
             if await self._server.count_tokens(model, [system, *history]) <= room:
                 break
             history = history[1:]
-            while len(history) > 1 and history[0]["role"] == "assistant":
+            while history[0]["role"] in ("assistant", "tool"):
                 history = history[1:]
         return [system, *history]
 
@@ -148,7 +157,7 @@ class VllmEngine:
         index = self._indexes(avatar.name, _stamp(avatar))
         if index is None:
             return []
-        found = index.search(turn.history[-1].text, limit=_NOTES_GIVEN)
+        found = index.search(_heard(turn), limit=_NOTES_GIVEN)
         return [match for match in found if match.score >= _NOTE_FITS]
 
     def _index(self, avatar: str, stamp: tuple[tuple[Path, int], ...]) -> NoteIndex | None:
@@ -161,9 +170,53 @@ def _stamp(avatar: Avatar) -> tuple[tuple[Path, int], ...]:
     return tuple((p, p.stat().st_mtime_ns) for p in sorted((avatar.folder / "notes").glob("*.md")))
 
 
+def _heard(turn: pb.Turn) -> str:
+    """What the person said last."""
+    return next((m.text for m in reversed(turn.history) if m.role == pb.ROLE_USER), "")
+
+
 def _talk(turn: pb.Turn) -> Chat:
-    return [{"role": _ROLES.get(m.role, "user"), "content": m.text} for m in turn.history if m.text]
+    """The history as chat messages; calls join the words that they followed, and each other."""
+    talk: Chat = []
+    for message in turn.history:
+        if message.HasField("call"):
+            if not talk or talk[-1]["role"] != "assistant":
+                talk.append(_said(""))
+            talk[-1].setdefault("tool_calls", []).append(_called(message.call))
+        elif message.role == pb.ROLE_TOOL:
+            talk.append({"role": "tool", "tool_call_id": message.call_id, "content": message.text})
+        elif message.text:
+            talk.append({"role": _ROLES.get(message.role, "user"), "content": message.text})
+    return talk
 
 
-def _said(text: str) -> dict[str, str]:
+def _said(text: str) -> dict[str, Any]:
     return {"role": "assistant", "content": text}
+
+
+def _called(call: pb.ToolCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments or "{}"},
+    }
+
+
+def _functions(turn: pb.Turn) -> dict[str, Any]:
+    """The request's fields about functions; none where none may be called."""
+    if not turn.tools or turn.tool_choice == "none":
+        return {}
+    tools = [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": json.loads(tool.parameters or NO_PARAMETERS),
+            },
+        }
+        for tool in turn.tools
+    ]
+    kind, _, name = turn.tool_choice.partition(":")
+    choice = {"type": "function", "function": {"name": name}} if kind == "function" else kind or "auto"
+    return {"tools": tools, "tool_choice": choice}

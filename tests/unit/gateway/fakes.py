@@ -45,6 +45,7 @@ class ScriptedConversation:
         self.messages: list[tuple[str, str, str]] = []
         self.closed = False
         self.auto_finish = True
+        self.overtaken = False
         self.fail_start: ParleyError | None = None
         self._queue: asyncio.Queue[ConversationEvent | None] = asyncio.Queue()
         self._generation = itertools.count(1)
@@ -103,6 +104,18 @@ class ScriptedConversation:
         self.messages.append((role, text, item_id))
         return item_id
 
+    async def add_call(self, call: chain_pb2.ToolCall, *, item_id: str | None = None) -> str:
+        assert item_id is not None
+        self.messages.append(("call", call.id, item_id))
+        return item_id
+
+    async def add_result(self, call_id: str, output: str, *, item_id: str | None = None) -> str:
+        assert item_id is not None
+        if self.overtaken:
+            raise BadRequest("The result is dropped.", code="stale_tool_call")
+        self.messages.append((f"result of {call_id}", output, item_id))
+        return item_id
+
     async def delete_item(self, item_id: str) -> None:
         kept = [m for m in self.messages if m[2] != item_id]
         if len(kept) == len(self.messages):
@@ -133,6 +146,19 @@ class ScriptedConversation:
         if finish:
             self.finish(text)
         return generation
+
+    def call(self, name: str, arguments: str, *, text: str = "") -> None:
+        """A reply that calls a function, after the words `text`, and then ends."""
+        generation = next(self._generation)
+        response, item = f"resp_{generation}", f"item_reply_{generation}"
+        self.tell(happened.ReplyStarted(response, item, generation, None))
+        if text:
+            self.tell(happened.ReplyText(generation, text))
+        call = happened.ReplyCall(
+            generation, f"item_call_{generation}", f"call_{generation}", name, arguments
+        )
+        done = happened.ReplyDone(response, item, generation, ReplyStatus.COMPLETED, text, text)
+        self.tell(call, done)
 
     def finish(self, text: str = "Hello. I am Mira.") -> None:
         assert self._running
@@ -177,6 +203,8 @@ class FakeServices(
         self.spoken: list[tuple[str, str, float, str]] = []
         self.turns: list[chain_pb2.Turn] = []
         self.idle_calls = 0
+        self.calls_tools = True
+        self.calls: list[chain_pb2.ToolCall] = []
         self.hold: asyncio.Event | None = None
         self.error: chain_pb2.StageError | None = None
         self.server = grpc.aio.server()
@@ -184,7 +212,7 @@ class FakeServices(
         llm_pb2_grpc.add_LlmServicer_to_server(self, self.server)
         tts_pb2_grpc.add_TtsServicer_to_server(self, self.server)
         sda_pb2_grpc.add_SdaServicer_to_server(self, self.server)
-        info_pb2_grpc.add_InfoServicer_to_server(_Info(), self.server)
+        info_pb2_grpc.add_InfoServicer_to_server(_Info(self), self.server)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
 
     @property
@@ -205,6 +233,9 @@ class FakeServices(
         self.turns.append(turn)
         if self.error:
             yield chain_pb2.TextPiece(error=self.error)
+            return
+        if self.calls:
+            yield chain_pb2.TextPiece(last=True, calls=self.calls)
             return
         yield chain_pb2.TextPiece(text="I am ")
         if self.hold:
@@ -231,8 +262,17 @@ class FakeServices(
 
 
 class _Info(info_pb2_grpc.InfoServicer):
+    def __init__(self, services: FakeServices) -> None:
+        self._services = services
+
     async def Describe(self, request: Any, context: Any) -> info_pb2.ServiceInfo:
-        return info_pb2.ServiceInfo(name="any", engine="fake", model="scripted", version="0.1.0")
+        return info_pb2.ServiceInfo(
+            name="any",
+            engine="fake",
+            model="scripted",
+            version="0.1.0",
+            calls_tools=self._services.calls_tools,
+        )
 
 
 __all__ = ["FRAME", "IDLE_FRAMES", "PCM", "FakeServices", "ScriptedConversation", "tts_pb2"]

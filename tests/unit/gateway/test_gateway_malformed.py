@@ -68,7 +68,12 @@ CASES: list[tuple[Any, str, str | None]] = [
         "missing_required_parameter",
         "item.role",
     ),
-    ({"type": "conversation.item.create", "item": {"type": "function_call"}}, "invalid_value", "item.type"),
+    ({"type": "conversation.item.create", "item": {"type": "mcp_call"}}, "invalid_value", "item"),
+    (
+        {"type": "conversation.item.create", "item": {"type": "function_call"}},
+        "missing_required_parameter",
+        "item.name",
+    ),
     (
         {
             "type": "conversation.item.create",

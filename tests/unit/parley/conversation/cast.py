@@ -134,6 +134,7 @@ class Workers:
         self.think_s = 0.05
         self.lives_s = 0.0  # gives signs of life for so long before its first word
         self.notice = ""
+        self.calls: list[pb.ToolCall] = []  # what the next reply calls
         self.turns: list[pb.Turn] = []
         self.dead: set[Stage] = set()
         self.errors: dict[Stage, str] = {}
@@ -176,6 +177,9 @@ class Workers:
             if Stage.LLM in self.dead:
                 return
             piece = pb.TextPiece(text=clause, last=seq == signs + len(clauses))
+            if piece.last:
+                piece.calls.extend(self.calls)
+                self.calls = []
             if self.notice and piece.last:
                 piece.notice.CopyFrom(pb.StageError(code="service_unavailable", message=self.notice))
             await claim.publish(seq, piece)

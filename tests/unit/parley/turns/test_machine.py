@@ -271,6 +271,27 @@ def test_text_interrupts_and_is_answered() -> None:
     assert play.all(do.StartReply) == [do.StartReply(2, verbatim="Hello.")]
 
 
+def test_a_patient_request_waits_for_the_reply_that_runs() -> None:
+    play = Stage()
+    first = play.answer()
+    play.feed(on.Respond(instructions="Be brief.", patient=True))
+    assert play.kinds() == []
+    play.feed(on.ReplyOver(first))
+    assert play.all(do.StartReply) == [do.StartReply(first + 1, instructions="Be brief.")]
+    play.feed(on.ReplyOver(first + 1), on.Respond(patient=True))
+    assert len(play.all(do.StartReply)) == 2, "nothing runs, so it is answered at once"
+
+
+def test_a_patient_request_is_taken_back_by_an_interruption() -> None:
+    play = Stage()
+    first = play.answer()
+    play.feed(on.Respond(patient=True))
+    play.speak(1200, "no wait what about tomorrow")
+    play.silence(700)
+    assert len(play.all(do.Overtaken)) == 1
+    assert [reply.generation for reply in play.all(do.StartReply)] == [first + 1]
+
+
 def test_the_interrupt_button() -> None:
     play = Stage()
     play.feed(on.Interrupt())

@@ -83,6 +83,19 @@ class Server:
 
         return respond
 
+    def streams(self, *deltas: dict[str, Any], reason: str = "stop") -> Callable[[], Awaitable[Response]]:
+        """A reply of just these deltas."""
+
+        async def events() -> AsyncIterator[str]:
+            for delta in deltas:
+                yield _event({"choices": [{"delta": delta}]})
+            yield _event({"choices": [{"delta": {}, "finish_reason": reason}]}) + "data: [DONE]\n\n"
+
+        async def respond() -> Response:
+            return StreamingResponse(events(), media_type="text/event-stream")
+
+        return respond
+
     def fails(self, status: int, **headers: str) -> Callable[[], Awaitable[Response]]:
         async def respond() -> Response:
             return JSONResponse({"error": {"message": "no"}}, status, headers)
@@ -95,7 +108,8 @@ def _event(data: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[tuple[Server, VllmEngine]]:
+async def listening_server() -> AsyncIterator[tuple[Server, str]]:
+    """The server, and its address, ending in /v1."""
     server = Server()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
@@ -105,21 +119,24 @@ async def serving(**settings: Any) -> AsyncIterator[tuple[Server, VllmEngine]]:
     )
     uvicorn_server = uvicorn.Server(config)
     running = asyncio.create_task(uvicorn_server.serve(sockets=[listening]))
-    options = {
-        "url": f"http://127.0.0.1:{port}/v1",
-        "model": "m",
-        "avatars_dir": REPOSITORY / "avatars",
-        **settings,
-    }
-    engine = VllmEngine(LlmSettings(**options), embedder())
     try:
         async with asyncio.timeout(10):
             while not uvicorn_server.started:
                 await asyncio.sleep(0.005)
-        yield server, engine
+        yield server, f"http://127.0.0.1:{port}/v1"
     finally:
-        await engine.close()
         uvicorn_server.should_exit = True
         async with asyncio.timeout(10):
             await running
         listening.close()
+
+
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[tuple[Server, VllmEngine]]:
+    async with listening_server() as (server, url):
+        options = {"url": url, "model": "m", "avatars_dir": REPOSITORY / "avatars", **settings}
+        engine = VllmEngine(LlmSettings(**options), embedder())
+        try:
+            yield server, engine
+        finally:
+            await engine.close()
