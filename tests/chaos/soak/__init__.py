@@ -1,0 +1,1 @@
+"""People who talk for half an hour: nothing may grow."""
