@@ -9,7 +9,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ class Avatar:
         self._turn = asyncio.Lock()
         self._exits = AsyncExitStack()
         self._session: Session | None = None
+        self._toolbox: AbstractAsyncContextManager[Any] | None = None
 
     @classmethod
     def load(cls, name: str = "mira", **options: Any) -> "Avatar":
@@ -144,6 +145,8 @@ class Avatar:
         """
         async with AsyncExitStack() as opened:
             ears, workers = await asyncio.to_thread(self._load, opened)
+            if self._toolbox is not None:
+                await opened.enter_async_context(self._toolbox)
             opened.push_async_callback(self._chain.close)
             await self._chain.start()
             tasks = await opened.enter_async_context(asyncio.TaskGroup())
@@ -328,7 +331,11 @@ class Avatar:
 
     def _llm(self) -> Handle:
         settings = self._settings("llm")
-        return _from("services.llm.worker", "Worker")(self._engine("llm", settings), self._avatars_dir).handle  # type: ignore[no-any-return]
+        if settings.tools is not None:
+            self._toolbox = _from("services.llm.tools.mcp", "load_toolbox")(settings.tools)
+        engine = self._engine("llm", settings)
+        worker = _from("services.llm.worker", "Worker")(engine, self._avatars_dir, self._toolbox)
+        return worker.handle  # type: ignore[no-any-return]
 
     def _tts(self, opened: AsyncExitStack) -> Handle:
         settings = self._settings("tts")

@@ -18,6 +18,9 @@ class LlmSettings(ServiceSettings):
     metrics_port: int = Field(default=9093, description="Prometheus port.")
     engine: str = Field(default="notes", description="notes, vllm or fake.")
 
+    tools: Path | None = Field(
+        default=None, description="vllm: YAML file of MCP servers whose functions the mind may call."
+    )
     policy: Path = Field(default=POLICY, description="What every avatar refuses; see policy.md.")
 
     url: str = Field(default="", description="vllm: base URL of an OpenAI-compatible server, ending in /v1.")
