@@ -15,12 +15,17 @@ T = TypeVar("T")
 class RunningStack:
     """Started on entry, ready when entered, stopped on exit; usable from any test's event loop."""
 
-    def __init__(self, log_dir: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, log_dir: Path, env: Mapping[str, str] | None = None, ports: Ports | None = None
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stack")
         self.lines: list[str] = []
         self.stack = Stack(
-            Ports.free(), env={"PARLEY_REDIS_URL": "", **(env or {})}, log_dir=log_dir, say=self.lines.append
+            ports or Ports.free(),
+            env={"PARLEY_REDIS_URL": "", **(env or {})},
+            log_dir=log_dir,
+            say=self.lines.append,
         )
 
     @property
