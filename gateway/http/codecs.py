@@ -1,13 +1,12 @@
-"""Audio files in and out, through PyAV. Everything here blocks: call it in a thread."""
+"""Audio files out, through PyAV. Everything here blocks: call it in a thread."""
 
 import io
 import struct
-from typing import BinaryIO, Final, Literal, Protocol, cast
+from typing import Final, Literal, Protocol, cast
 
 import av
 import numpy as np
 
-from parley.errors import MediaError
 from parley.media.clock import BYTES_PER_SAMPLE, SAMPLE_RATE_HZ
 
 SpeechFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -26,36 +25,6 @@ _CONTAINERS: Final = {
     "flac": ("flac", "flac"),
 }
 _OPUS_RATE_HZ: Final = 48_000
-
-
-def decode(file: BinaryIO, *, max_s: float) -> bytes:
-    """Decodes the first audio track of any file that FFmpeg reads to s16le mono 24 kHz.
-
-    Raises:
-        MediaError: No audio, not decodable, or longer than `max_s`.
-    """
-    pieces: list[bytes] = []
-    samples = 0
-    try:
-        with av.open(file, mode="r", metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise MediaError("The file has no audio track.")
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-            for frame in container.decode(audio=0):
-                for out in resampler.resample(frame):
-                    pieces.append(out.to_ndarray().tobytes())
-                    samples += out.samples
-                if samples > max_s * SAMPLE_RATE_HZ:
-                    raise MediaError(f"The recording is longer than {max_s:.0f} s.", fix="Send it in parts.")
-            pieces += [out.to_ndarray().tobytes() for out in resampler.resample(None)]
-    except (av.FFmpegError, OSError, EOFError) as error:
-        raise MediaError(
-            f"The file cannot be read as audio: {error}", fix="Send wav, mp3, ogg, webm or flac."
-        ) from error
-    pcm = b"".join(pieces)
-    if not pcm:
-        raise MediaError("There is no audio in the file.")
-    return pcm
 
 
 class Encoder(Protocol):

@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.config import GatewaySettings
 from gateway.http.access import Access
-from gateway.http.codecs import decode
 from gateway.services import Services
 from parley.avatars import NAME
 from parley.errors import BadRequest
+from parley.intake.decode import decode_audio
 from parley.media.clock import BYTES_PER_SAMPLE, samples_to_ms
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def router(settings: GatewaySettings, services: Services, access: Access) -> API
         """
         if file.size is not None and file.size > MAX_FILE_BYTES:
             raise BadRequest(f"The file has {file.size} bytes, at most {MAX_FILE_BYTES} are taken.")
-        pcm = await asyncio.to_thread(decode, file.file, max_s=MAX_RECORDING_S)
+        pcm = await asyncio.to_thread(decode_audio, file.file, max_s=MAX_RECORDING_S)
         known = NAME.fullmatch(model) and (settings.avatars_dir / model / "avatar.yaml").is_file()
         heard = await services.transcribe(
             pcm,

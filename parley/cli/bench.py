@@ -180,9 +180,7 @@ def watermark(
             name, f"{row['found']:.0%}", f"{row['wrong']:.0%}", str(score["median"]), str(score["min"])
         )
     Console().print(table)
-    report({key: value for key, value in result.items() if key != "attacks"}, None)
-    if json is not None:
-        report(result, json)
+    report({**result, "rows": result.pop("attacks")}, json)
 
 
 @app.command(name="all")

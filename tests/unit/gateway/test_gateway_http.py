@@ -12,7 +12,8 @@ import pytest
 from openai import APIStatusError, AsyncOpenAI
 
 from gateway.http.clauses import split
-from gateway.http.codecs import decode, encoder
+from gateway.http.codecs import encoder
+from parley.intake.decode import decode_audio
 from proto.parley.v1 import chain_pb2
 from tests.unit.gateway.conftest import Running
 from tests.unit.gateway.fakes import PCM, FakeServices
@@ -118,7 +119,7 @@ def test_recordings_are_limited() -> None:
     from parley.errors import MediaError
 
     with pytest.raises(MediaError, match="longer than"):
-        decode(io.BytesIO(as_file("wav", SECOND * 3)), max_s=2.0)
+        decode_audio(io.BytesIO(as_file("wav", SECOND * 3)), max_s=2.0)
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "opus", "aac", "flac", "pcm"])
@@ -130,7 +131,7 @@ async def test_speech(http: httpx.AsyncClient, backend: FakeServices, kind: str)
     if kind == "pcm":
         assert answer.content == PCM * 20
         return
-    pcm = decode(io.BytesIO(answer.content), max_s=10)
+    pcm = decode_audio(io.BytesIO(answer.content), max_s=10)
     assert abs(len(pcm) - len(PCM * 20)) < 8000
 
 
@@ -211,4 +212,4 @@ def test_the_container_decodes_video_files_too() -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     sink.seek(0)
-    assert abs(len(decode(sink, max_s=5)) - len(SECOND)) < 8000
+    assert abs(len(decode_audio(sink, max_s=5)) - len(SECOND)) < 8000

@@ -1,0 +1,1 @@
+"""Files from strangers: decoded in a process of their own that can do little else."""
