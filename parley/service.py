@@ -6,14 +6,15 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import grpc.aio
 from pydantic import Field
 
-from parley.chain.interface import Claim, Stage
+from parley.chain.interface import Chain, Claim, Stage
 from parley.chain.redis import RedisChain
 from parley.chain.worker import run_worker
 from parley.errors import ChainUnavailable, ParleyError
@@ -51,6 +52,7 @@ class Service:
         stage: The chain's stage that it works for; None: gRPC only.
         handle: Works off one claim. ParleyError becomes an error piece; StaleGeneration and LostClaim end
             quietly.
+        beside: Runs beside the worker, on the same chain, until it is cancelled.
         calls_tools: The engine can call functions.
         retire: Called once it is to stop: streams that could go on for ever should end when that hurts least.
     """
@@ -64,6 +66,7 @@ class Service:
     handle: Callable[[Claim], Awaitable[None]] | None = None
     retire: Callable[[], None] | None = None
     calls_tools: bool = False
+    beside: Callable[[Chain], Coroutine[Any, Any, None]] | None = None
 
 
 async def run(service: Service, settings: ServiceSettings) -> None:
@@ -135,7 +138,9 @@ async def _work(service: Service, settings: ServiceSettings, server: RpcServer, 
     chain = RedisChain(settings.redis_url)
     try:
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(_watch_chain(chain, server))
+            watch = [group.create_task(_watch_chain(chain, server))]
+            if service.beside is not None:
+                watch.append(group.create_task(service.beside(chain)))
             await run_worker(
                 chain,
                 service.stage,
@@ -145,7 +150,8 @@ async def _work(service: Service, settings: ServiceSettings, server: RpcServer, 
                 drain_s=settings.drain_s,
                 stop=stop,
             )
-            watch.cancel()
+            for task in watch:
+                task.cancel()
     finally:
         await chain.close()
 

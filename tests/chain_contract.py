@@ -377,3 +377,27 @@ class ChainContract:
             await asyncio.wait_for(begun.wait(), 5)
         async with working(chain, Stage.LLM, llm, consumer="second"):
             assert [e.piece.text for e in await gather(entries, 2)] == ["one", "two"]
+
+    async def test_a_hint_reaches_one_listener_and_the_others_only_learn_of_it(self, chain: Chain) -> None:
+        hint = pb.Turn(
+            trace=pb.Trace(session=SESSION), history=[pb.Message(text="what is")], created_unix_ms=1
+        )
+        assert not await chain.foresee(hint), "nobody listens"
+        got: list[pb.Turn] = []
+
+        async def listen() -> None:
+            async for turn in chain.foreseen():
+                got.append(turn)
+
+        async with asyncio.timeout(20):
+            listeners = [asyncio.create_task(listen()) for _ in range(2)]
+            while len(got) < 2:
+                hint.created_unix_ms += 1
+                got.clear()
+                await chain.foresee(hint)
+                await asyncio.sleep(0.1)
+        assert sorted(len(turn.history) for turn in got) == [0, 1]
+        assert {turn.trace.session for turn in got} == {SESSION}
+        for listener in listeners:
+            listener.cancel()
+        await asyncio.gather(*listeners, return_exceptions=True)

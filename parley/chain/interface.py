@@ -114,6 +114,17 @@ class Chain(Protocol):
     async def report_played(self, session: str, generation: int, samples: int) -> None:
         """Records the client's playback position: the workers' credit."""
 
+    async def foresee(self, turn: pb.Turn) -> bool:
+        """Tells the minds what may soon have to be answered. A hint: it is not kept, and may be lost.
+
+        Returns:
+            Whether anybody listens.
+        """
+
+    def foreseen(self) -> AsyncIterator[pb.Turn]:
+        """Hints from this call on. Each reaches one listener; the others get it without history, so that they
+        stop what they do for an earlier one. Ends when the chain is closed."""
+
     def subscribe(self, session: str, tracks: Sequence[Track]) -> AsyncIterator[Entry]:
         """Live entries of the session's output streams from this call on, flushes included.
 

@@ -6,6 +6,7 @@
 | `out:{session}:text`, `:audio`, `:video` | stream | pieces in `p`, flushes in `f` |
 | `session:{session}` | hash | `generation`, and of it `played`, `owner:{stage}`, `asked:{stage}` |
 | `ctl:{session}` | stream | hints to workers: `g` = the generation is this now, `s` = samples played |
+| `foreseen:{session}:{time}` | string | a hint (channel `foreseen`) was taken |
 | `wake:{process}` | stream | makes a process's blocking read return |
 """
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from parley.aio import Signal
+from parley.chain.foresight import taken_back
 from parley.chain.interface import NEXT, OUTPUT, Claim, Entry, Item, Piece, Stage, Track
 from parley.chain.pieces import (
     UPSTREAM,
@@ -165,6 +166,7 @@ class MemoryChain:
         self._sessions: dict[str, _Session] = {}
         self._queues: dict[Stage, deque[_Queued]] = {stage: deque() for stage in Stage}
         self._changed = Signal()
+        self._listeners: list[asyncio.Queue[pb.Turn | None]] = []
 
     def check_open(self) -> None:
         """Raises ChainUnavailable after `close`."""
@@ -179,6 +181,8 @@ class MemoryChain:
         """See `Chain.close`."""
         self.closed = True
         self._changed.notify()
+        for listener in self._listeners:
+            listener.put_nowait(None)
         for state in self._sessions.values():
             state.changed.notify()
             self._fail_readers(state)
@@ -226,6 +230,22 @@ class MemoryChain:
         if generation == state.generation and samples > state.played:
             state.played = samples
             state.changed.notify()
+
+    async def foresee(self, turn: pb.Turn) -> bool:
+        """See `Chain.foresee`."""
+        for number, listener in enumerate(self._listeners):
+            listener.put_nowait(turn if number == 0 else taken_back(turn))
+        return bool(self._listeners)
+
+    async def foreseen(self) -> AsyncIterator[pb.Turn]:
+        """See `Chain.foreseen`."""
+        listener: asyncio.Queue[pb.Turn | None] = asyncio.Queue()
+        self._listeners.append(listener)
+        try:
+            while not self.closed and (turn := await listener.get()) is not None:
+                yield turn
+        finally:
+            self._listeners.remove(listener)
 
     def subscribe(self, session: str, tracks: Sequence[Track]) -> AsyncIterator[Entry]:
         """See `Chain.subscribe`."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from parley.aio import Signal, wait_event
-from parley.chain import keys, scripts
+from parley.chain import foresight, keys, scripts
 from parley.chain.connection import carrier, connect
 from parley.chain.interface import OUTPUT, WORK_STREAM, Claim, Entry, Piece, Stage, Track
 from parley.chain.pieces import ITEM_OF, refused_piece
@@ -137,6 +137,22 @@ class RedisChain:
             [keys.session_key(session), keys.control_key(session)],
             [generation, samples, keys.SESSION_TTL_S],
         )
+
+    async def foresee(self, turn: pb.Turn) -> bool:
+        """See `Chain.foresee`."""
+        async with carrier(self._url):
+            return bool(await self._commands.publish(foresight.CHANNEL, turn.SerializeToString()))
+
+    async def foreseen(self) -> AsyncIterator[pb.Turn]:
+        """See `Chain.foreseen`."""
+        async for turn in foresight.hints(self._url, self._closed):
+            try:
+                async with carrier(self._url):
+                    key = foresight.claim_key(turn)
+                    first = await self._commands.set(key, b"1", nx=True, px=foresight.TAKEN_MS)
+            except ChainUnavailable:
+                continue
+            yield turn if first else foresight.taken_back(turn)
 
     def subscribe(self, session: str, tracks: Sequence[Track]) -> AsyncIterator[Entry]:
         """See `Chain.subscribe`."""

@@ -16,6 +16,12 @@ log = logging.getLogger(__name__)
 _FIRST_RETRY_S = 0.1
 _LAST_RETRY_S = 2.0
 _COMMAND_TIMEOUT_S = 5.0
+_NOBODY_LISTENS_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    turn: pb.Turn
 
 
 @dataclass(slots=True)
@@ -50,12 +56,20 @@ class ChainLink:
         self._on_entry = on_entry
         self._on_lost = on_lost
         self._on_refused = on_refused
-        self._commands: deque[pb.Turn | int | _Played] = deque()
+        self._commands: deque[pb.Turn | int | _Played | _Hint] = deque()
+        self._hints_from = 0.0  # loop time; before it nobody listens to hints
         self._changed = Signal()
 
     def submit(self, turn: pb.Turn) -> None:
         """Have `turn` answered."""
+        self._forget_hints()
         self._put(turn)
+
+    def foresee(self, turn: pb.Turn) -> None:
+        """Hint at what may have to be answered soon; only the newest hint counts."""
+        if asyncio.get_running_loop().time() >= self._hints_from:
+            self._forget_hints()
+            self._put(_Hint(turn))
 
     def flush(self, generation: int) -> None:
         """Void every generation below `generation`, and what was still to be said about them."""
@@ -116,16 +130,22 @@ class ChainLink:
                 if isinstance(command, pb.Turn):
                     self._on_refused(command.trace.generation, error)
 
-    async def _send(self, command: pb.Turn | int | _Played) -> None:
+    async def _send(self, command: pb.Turn | int | _Played | _Hint) -> None:
         match command:
             case _Played(generation, samples):
                 await self._chain.report_played(self._session, generation, samples)
+            case _Hint(turn):
+                if not await self._chain.foresee(turn):
+                    self._hints_from = asyncio.get_running_loop().time() + _NOBODY_LISTENS_S
             case int():
                 await self._chain.flush(self._session, command)
             case _:
                 await self._chain.submit(command)
 
-    def _put(self, command: pb.Turn | int | _Played) -> None:
+    def _forget_hints(self) -> None:
+        self._commands = deque(c for c in self._commands if not isinstance(c, _Hint))
+
+    def _put(self, command: pb.Turn | int | _Played | _Hint) -> None:
         self._commands.append(command)
         self._changed.notify()
 

@@ -102,26 +102,32 @@ class Replies:
             progress_at=now,
             withheld=[] if command.speculative else None,
         )
-        created = int(time.time() * 1000)
-        self._chain.submit(
-            pb.Turn(
-                trace=pb.Trace(session=self._session, generation=reply.generation, turn=reply.response_id),
-                avatar=self._avatar.name,
-                history=self._history.messages(command.heard),
-                instructions=command.instructions or config.instructions,
-                want_audio=config.want_audio,
-                video=config.video if config.want_audio else None,
-                created_unix_ms=created,
-                deadline_unix_ms=created + _WORTH_SAYING_MS,
-                verbatim=command.verbatim,
-                facts=config.facts,
-                tools=config.tools,
-                tool_choice=config.tool_choice,
-                speculative=command.speculative,
-            )
-        )
+        turn = self._turn(command.heard, config)
+        turn.trace.generation, turn.trace.turn = reply.generation, reply.response_id
+        turn.instructions = command.instructions or config.instructions
+        turn.deadline_unix_ms = turn.created_unix_ms + _WORTH_SAYING_MS
+        turn.verbatim, turn.speculative = command.verbatim, command.speculative
+        self._chain.submit(turn)
         if not command.speculative:
             self._announce(reply)
+
+    def foresee(self, heard: str, config: ConversationConfig) -> None:
+        """Hints at the turn that begins with the words `heard`."""
+        self._chain.foresee(self._turn(heard, config))
+
+    def _turn(self, heard: str, config: ConversationConfig) -> pb.Turn:
+        return pb.Turn(
+            trace=pb.Trace(session=self._session),
+            avatar=self._avatar.name,
+            history=self._history.messages(heard),
+            instructions=config.instructions,
+            want_audio=config.want_audio,
+            video=config.video if config.want_audio else None,
+            created_unix_ms=int(time.time() * 1000),
+            facts=config.facts,
+            tools=config.tools,
+            tool_choice=config.tool_choice,
+        )
 
     def release(self, now: float) -> None:
         """The speculation held: announces the reply and sends all of it that is ready."""

@@ -19,6 +19,7 @@ from parley.conversation.chain_link import ChainLink
 from parley.conversation.clocks import InputClock
 from parley.conversation.ears_link import EarsLink
 from parley.conversation.events import ConversationEvent, Problem
+from parley.conversation.foresight import Foresight
 from parley.conversation.history import History, HistoryItem
 from parley.conversation.interface import ConversationConfig, Ears
 from parley.conversation.replies import Replies
@@ -113,6 +114,7 @@ class Session:
         )
         self._outbox = self._replies.outbox
         self._input = InputClock()
+        self._foresight = Foresight()
         self._pending: deque[on.Input] = deque()
         self._feeding = False
         self._items: dict[int, str] = {}  # of turns that have not ended
@@ -251,7 +253,7 @@ class Session:
         """Adds what came of a call, without going on from it.
 
         Raises:
-            BadRequest: There is no such call, it has its result, the talk has gone on without it, or an id that
+            BadRequest: There is no such call, it has its result, the talk has gone on without it, or the id
                 is in use.
         """
         item_id = self._free_item_id(item_id)
@@ -365,6 +367,8 @@ class Session:
                 put(tell.UserSpeechStarted(self._item(turn), _ms(at)))
             case do.ShowPartial(turn, text, stable):
                 put(tell.UserPartial(self._item(turn), text, stable))
+                if words := self._foresight.partial(turn, text, stable, now):
+                    self._replies.foresee(words, self.config)
             case do.EndTurn(turn, at):
                 self._end_turn(turn, at)
             case do.Transcribe(turn, text, error):

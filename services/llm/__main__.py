@@ -11,6 +11,7 @@ from parley.service import Service, run
 from proto.parley.v1 import llm_pb2_grpc
 from services.llm.config import LlmSettings
 from services.llm.engines import load
+from services.llm.foresight import Foresight, ReadsAhead
 from services.llm.servicer import LlmServicer
 from services.llm.tools.rounds import Toolbox
 from services.llm.worker import Worker
@@ -21,6 +22,9 @@ async def _serve() -> None:
     engine = load(settings.engine, settings)
     async with AsyncExitStack() as opened:
         toolbox = await _toolbox(settings, engine, opened)
+        foresight = None
+        if settings.prefill != "off" and isinstance(engine, ReadsAhead):
+            foresight = Foresight(engine, toolbox)
         servicer = LlmServicer(engine, toolbox)
         service = Service(
             name="llm",
@@ -31,7 +35,8 @@ async def _serve() -> None:
                 servicer, server
             ),
             stage=Stage.LLM,
-            handle=Worker(engine, settings.avatars_dir, toolbox).handle,
+            handle=Worker(engine, settings.avatars_dir, toolbox, foresight).handle,
+            beside=foresight.run if foresight else None,
             calls_tools=engine.calls_tools,
         )
         await run(service, settings)

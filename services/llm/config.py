@@ -1,6 +1,7 @@
 """Settings of the llm service."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -42,6 +43,10 @@ class LlmSettings(ServiceSettings):
         default=8.0, description="vllm: seconds to the first token, retries included.", gt=0
     )
     next_token_s: float = Field(default=4.0, description="vllm: seconds between tokens.", gt=0)
+    prefill: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="vllm: the server reads a turn while it is spoken; auto: if it says that it keeps it.",
+    )
 
     fake_reply: str = Field(
         default="You said: {heard}. That is all, thank you.", description="fake: what to answer."

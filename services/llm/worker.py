@@ -13,6 +13,7 @@ from parley.engines import LlmEngine
 from parley.errors import ServiceUnavailable, StaleGeneration
 from parley.telemetry.metrics import observe_hop
 from proto.parley.v1 import chain_pb2 as pb
+from services.llm.foresight import Foresight
 from services.llm.replies import reply_pieces
 from services.llm.tools.rounds import Toolbox
 
@@ -25,12 +26,20 @@ SIGN_OF_LIFE_S = 1.0
 class Worker:
     """Works off turns, several at once; holds nothing between them."""
 
-    def __init__(self, engine: LlmEngine, avatars_dir: Path, toolbox: Toolbox | None = None) -> None:
+    def __init__(
+        self,
+        engine: LlmEngine,
+        avatars_dir: Path,
+        toolbox: Toolbox | None = None,
+        foresight: Foresight | None = None,
+    ) -> None:
         """Args:
         engine: Who answers.
         avatars_dir: Where the avatars are, each with its own words of apology.
         toolbox: Functions that the engine may call.
+        foresight: What reads ahead, and is to stop once the turn is there.
         """
+        self._foresight = foresight
         self._engine = engine
         self._toolbox = toolbox
         self._avatars_dir = avatars_dir
@@ -61,6 +70,8 @@ class Worker:
     async def _answer(self, claim: Claim) -> None:
         turn = claim.item
         assert isinstance(turn, pb.Turn)
+        if self._foresight is not None:
+            self._foresight.stop(turn.trace.session)
         if turn.want_audio:
             await claim.hand_on()
         seq, spoken, complete = await _already_said(claim) if claim.taken_over else (0, "", False)

@@ -22,6 +22,8 @@ RETRIES = 2
 _BACKOFF_S = 0.2
 _LONGEST_WAIT_S = 2.0
 _WORTH_RETRYING = frozenset({408, 409, 429, 500, 502, 503, 504})
+# As `owned_by` of /v1/models. vLLM, SGLang and llama.cpp's server keep prefixes unless they are told not to.
+_KEEPS_PREFIXES = frozenset({"vllm", "sglang", "llamacpp"})
 _BYTES_PER_TOKEN = 2  # English text has about 4; no byte-level tokenizer makes more than one token of a byte
 _TOKENS_PER_MESSAGE = 8
 
@@ -79,12 +81,23 @@ class Completions:
         Raises:
             ServiceUnavailable: It does not tell.
         """
+        return str((await self._first())["id"])
+
+    async def keeps_what_it_read(self) -> bool:
+        """Whether the server says that it is one that need not read the beginning of a prompt twice.
+
+        Raises:
+            ServiceUnavailable: It does not tell.
+        """
+        return (await self._first()).get("owned_by") in _KEEPS_PREFIXES
+
+    async def _first(self) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._first_token_s):
                 answer = await self._http().get(f"{self._url}/models")
             answer.raise_for_status()
-            models = answer.json()["data"]
-            return str(next((m for m in models if not m.get("parent")), models[0])["id"])
+            models: list[dict[str, Any]] = answer.json()["data"]
+            return next((m for m in models if not m.get("parent")), models[0])
         except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError) as error:
             raise self._unavailable(f"does not say which models it has ({_reason(error)})") from error
 
@@ -124,6 +137,20 @@ class Completions:
                     raise self._unavailable(_reason(error)) from error
                 log.info("asking the server again", extra={"reason": _reason(error), "wait_s": wait_s})
                 await asyncio.sleep(wait_s)
+
+    async def read(self, body: dict[str, Any]) -> None:
+        """Has the server read a prompt, for the next one that begins like it. Cancelling aborts the request.
+
+        Raises:
+            ServiceUnavailable: It did not; that is not tried again.
+        """
+        deadline = asyncio.get_running_loop().time() + self._first_token_s
+        try:
+            async with aclosing(self._attempt({**body, "max_tokens": 1}, deadline)) as pieces:
+                async for _ in pieces:
+                    pass
+        except (TimeoutError, _TryAgain, httpx.TransportError) as error:
+            raise self._unavailable(f"did not read ahead ({_reason(error)})") from error
 
     async def count_tokens(self, model: str, messages: Chat) -> int:
         """How many tokens the messages take: by the server's `/tokenize` where it has one, else a safe

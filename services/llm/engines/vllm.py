@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import lru_cache
 from pathlib import Path
@@ -10,17 +12,20 @@ from typing import Any
 
 from parley.avatars import Avatar, list_avatars, load_avatar
 from parley.engines import TextDelta
-from parley.errors import EngineUnavailable
+from parley.errors import EngineUnavailable, ServiceUnavailable
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.config import LlmSettings
 from services.llm.engines.completions import Chat, Completions, estimate_tokens
-from services.llm.engines.prompt import system_prompt
+from services.llm.engines.prompt import system_prompt, with_notes
 from services.llm.engines.summaries import SUMMARY_TOKENS, Summaries
 from services.llm.notes.embedder import Embedder
 from services.llm.notes.index import Match, NoteIndex
 from services.llm.notes.markdown import parse
 from services.llm.policy import load_policy
 
+log = logging.getLogger(__name__)
+
+_READ_AHEAD_KEPT = 256
 NO_PARAMETERS = '{"type": "object", "properties": {}}'
 _NOTES_GIVEN = 3
 _NOTE_FITS = 0.35
@@ -70,6 +75,8 @@ class VllmEngine:
         self._model = settings.model
         self._policy = load_policy(settings.policy)
         self._summaries = Summaries()
+        self._keeps: bool | None = None
+        self._read_ahead: OrderedDict[str, tuple[int, list[Match]]] = OrderedDict()
         self._embedder = embedder or Embedder()
         self._indexes = lru_cache(maxsize=64)(self._index)
         for avatar in list_avatars(settings.avatars_dir):
@@ -87,28 +94,9 @@ class VllmEngine:
             UnknownAvatar: There is no such avatar.
             ServiceUnavailable: The server failed.
         """
-        avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
-        model = avatar.mind.adapter or await self._base_model()
         matches = await asyncio.to_thread(self._matching_notes, turn)
-        output = turn.max_output_tokens or self._settings.output_tokens
-        talk = _talk(turn)
-        past = self._summaries.past(talk)
-        persona = turn.instructions or avatar.persona
-        system = {
-            "role": "system",
-            "content": system_prompt(
-                persona, policy=self._policy.rules, facts=turn.facts, summary=past.summary, matches=matches
-            ),
-        }
-        going_on = [_said(spoken), _GO_ON] if spoken else []
-        body = {
-            "model": model,
-            "messages": await self._fitted(model, [system, *talk[past.covered :], *going_on], output),
-            "max_tokens": output,
-            "temperature": self._settings.temperature,
-            "stream": True,
-            **_functions(turn),
-        }
+        body = await self._request(turn, self._given(turn, matches), spoken=spoken)
+        model, talk = body["model"], _talk(turn)
         citations = [match.note.id for match in matches]
         # A model that is told to go on starts with a word; the space before it is ours.
         joint = " " if spoken else ""
@@ -122,6 +110,52 @@ class VllmEngine:
         self._summaries.fold(
             talk, budget_tokens=self._settings.history_tokens, ask=lambda chat: self._ask(model, chat)
         )
+
+    async def prefill(self, turn: pb.Turn) -> None:
+        """See `services.llm.foresight.ReadsAhead`."""
+        try:
+            if self._keeps is None:
+                self._keeps = self._settings.prefill == "on" or await self._server.keeps_what_it_read()
+            if not self._keeps:
+                return
+            matches = self._given(turn, await asyncio.to_thread(self._matching_notes, turn))
+            self._read_ahead[turn.trace.session] = (len(turn.history), matches)
+            while len(self._read_ahead) > _READ_AHEAD_KEPT:
+                self._read_ahead.popitem(last=False)
+            await self._server.read(await self._request(turn, matches))
+        except ServiceUnavailable as error:
+            log.info("nothing was read ahead", extra={"reason": str(error)})
+
+    def _given(self, turn: pb.Turn, matches: list[Match]) -> list[Match]:
+        """The notes to give: those that were read ahead, if they hold all that fit now."""
+        length, read = self._read_ahead.get(turn.trace.session, (0, []))
+        known = {match.note.id for match in read}
+        same_turn = length == len(turn.history)
+        return read if same_turn and all(match.note.id in known for match in matches) else matches
+
+    async def _request(self, turn: pb.Turn, matches: Sequence[Match], *, spoken: str = "") -> dict[str, Any]:
+        """What the server is asked to answer `turn` from the notes `matches`."""
+        avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
+        model = avatar.mind.adapter or await self._base_model()
+        output = turn.max_output_tokens or self._settings.output_tokens
+        talk = _talk(turn)
+        past = self._summaries.past(talk)
+        newest = next((message for message in reversed(talk) if message["role"] == "user"), None)
+        if newest is not None:
+            newest["content"] = with_notes(newest["content"], matches)
+        persona = turn.instructions or avatar.persona
+        system = system_prompt(persona, policy=self._policy.rules, facts=turn.facts, summary=past.summary)
+        messages = [{"role": "system", "content": system}, *talk[past.covered :]]
+        if spoken:
+            messages += [_said(spoken), _GO_ON]
+        return {
+            "model": model,
+            "messages": await self._fitted(model, messages, output),
+            "max_tokens": output,
+            "temperature": self._settings.temperature,
+            "stream": True,
+            **_functions(turn),
+        }
 
     async def _ask(self, model: str, chat: Chat) -> str:
         body = {"model": model, "messages": chat, "max_tokens": SUMMARY_TOKENS, "temperature": 0.2}

@@ -67,11 +67,9 @@ async def in_rounds(
         BadRequest: A call is demanded of an engine that makes none.
         ParleyError: Whatever the engine raises.
     """
-    turn = _understood(engine, turn)
-    here = {tool.name: tool for tool in toolbox.tools()} if toolbox and engine.calls_tools else {}
     theirs = {tool.name for tool in turn.tools}
-    if turn.tool_choice != "none":
-        turn.tools.extend(tool for name, tool in here.items() if name not in theirs)
+    turn = offered(engine, turn, toolbox)
+    here = {tool.name for tool in turn.tools} - theirs
     for round_ in range(1, MAX_ROUNDS + 1):
         if round_ == MAX_ROUNDS:
             turn.tool_choice = "none"
@@ -102,9 +100,7 @@ async def in_rounds(
         spoken, turn.tool_choice = "", ""
 
 
-async def _result(
-    call: pb.ToolCall, theirs: set[str], here: dict[str, pb.Tool], toolbox: Toolbox | None
-) -> str:
+async def _result(call: pb.ToolCall, theirs: set[str], here: set[str], toolbox: Toolbox | None) -> str:
     if call.name in theirs:
         return ALONE
     if toolbox is None or call.name not in here:
@@ -113,11 +109,18 @@ async def _result(
     return await toolbox.call(call.name, call.arguments)
 
 
-def _understood(engine: LlmEngine, turn: pb.Turn) -> pb.Turn:
-    """A copy of the turn that is ours to change; without all about functions where the engine knows none."""
+def offered(engine: LlmEngine, turn: pb.Turn, toolbox: Toolbox | None) -> pb.Turn:
+    """A copy of the turn as the engine gets it: with our functions, or, if it knows none, without any.
+
+    Raises:
+        BadRequest: A call is demanded of an engine that makes none.
+    """
     own = pb.Turn()
     own.CopyFrom(turn)
     if engine.calls_tools:
+        theirs = {tool.name for tool in turn.tools}
+        if toolbox is not None and turn.tool_choice != "none":
+            own.tools.extend(tool for tool in toolbox.tools() if tool.name not in theirs)
         return own
     if turn.tool_choice == "required" or turn.tool_choice.startswith("function:"):
         raise BadRequest(

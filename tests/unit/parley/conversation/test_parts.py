@@ -8,6 +8,7 @@ from parley.conversation import events as tell
 from parley.conversation.clocks import InputClock, PlaybackClock
 from parley.conversation.ears_link import EarsLink
 from parley.conversation.events import ReplyStatus
+from parley.conversation.foresight import Foresight
 from parley.conversation.heard import heard_text
 from parley.conversation.history import History
 from parley.conversation.outbox import MAX_WAITING, Outbox
@@ -268,3 +269,14 @@ async def test_changing_the_ears_cuts_audio_where_it_was_asked_and_waits_for_ans
     assert [error.code for error in lost] == ["service_unavailable"]
     running.cancel()
     await asyncio.wait([running])
+
+
+def test_stable_words_are_told_two_at_a_time_and_not_too_often() -> None:
+    early = Foresight()
+    text = "what is the biggest planet of them all"
+    assert early.partial(1, text, len("what is"), 0.0) == "", "the last word may still grow"
+    assert early.partial(1, text, len("what is t"), 0.1) == "what is"
+    assert early.partial(1, text, len("what is the biggest "), 0.2) == "", "too soon"
+    assert early.partial(1, text, len("what is the biggest "), 0.5) == "what is the biggest"
+    assert early.partial(1, text, len("what is the biggest planet "), 1.0) == "", "one word is not enough"
+    assert early.partial(2, "and the moon ", 13, 2.0) == "and the moon", "another turn begins anew"

@@ -556,3 +556,43 @@ async def test_stale_playback_reports_change_nothing() -> None:
         await stage.session.played(0, 10**9)
         assert stage.chain._sessions[stage.session.session].played < ms_to_samples(5000)
         await stage.front.until(tell.ReplyDone)
+
+
+@virtual
+async def test_what_is_being_said_is_told_to_a_mind_that_listens() -> None:
+    hints: list[pb.Turn] = []
+    async with play() as stage:
+        await stage.session.add_message("user", "hello")
+
+        async def listen() -> None:
+            async for turn in stage.chain.foreseen():
+                hints.append(turn)
+
+        listening = asyncio.create_task(listen())
+        stage.ears.stable = True
+        await stage.person.ask("what is the biggest planet of them all")
+        await stage.front.until(tell.ReplyStarted)
+        listening.cancel()
+    words = [turn.history[-1].text for turn in hints]
+    assert len(words) >= 2 and words[0].startswith("what is")
+    assert all(later.startswith(earlier) for earlier, later in pairwise(words))
+    assert all(turn.history[0].text == "hello" and turn.avatar == "mira" for turn in hints)
+    assert stage.workers.turns[0].history[-1].text.startswith(words[-1])
+
+
+@virtual
+async def test_where_no_mind_listens_nothing_more_is_told_for_a_while() -> None:
+    told = 0
+    async with play() as stage:
+        foresee = stage.chain.foresee
+
+        async def counted(turn: pb.Turn) -> bool:
+            nonlocal told
+            told += 1
+            return await foresee(turn)
+
+        stage.chain.foresee = counted  # type: ignore[method-assign]
+        stage.ears.stable = True
+        await stage.person.ask("what is the biggest planet of them all")
+        await stage.front.until(tell.ReplyStarted)
+    assert told == 1

@@ -44,8 +44,10 @@ async def test_streams_with_persona_notes_and_citations() -> None:
     request = server.requests[0]
     system = request["messages"][0]
     assert system["role"] == "system"
-    assert "You are Mira" in system["content"] and "north pole" in system["content"]
-    assert request["messages"][-1] == {"role": "user", "content": "what is the north star"}
+    assert "You are Mira" in system["content"] and "north pole" not in system["content"]
+    asked = request["messages"][-1]
+    assert asked["role"] == "user" and "north pole" in asked["content"]
+    assert asked["content"].endswith("\nwhat is the north star")
     assert request["model"] == "m" and request["stream"] is True
     assert server.headers[0]["authorization"] == "Bearer secret"
 
@@ -180,7 +182,7 @@ async def test_history_is_cut_by_the_servers_own_count() -> None:
     sent = server.requests[0]["messages"]
     assert server.counted >= 1
     assert sum(len(m["content"].split()) for m in sent) <= 1150
-    assert sent[-1]["content"] == talk[-1]
+    assert sent[-1]["content"].endswith(talk[-1])
     assert sent[1]["role"] == "user"
     assert 3 < len(sent) < 10
 
@@ -193,7 +195,7 @@ async def test_history_is_cut_by_a_safe_estimate_where_the_server_does_not_count
         await reply(engine, turn(*talk))
     sent = server.requests[0]["messages"]
     assert sum(len(m["content"]) for m in sent) / 2 <= 1950
-    assert sent[-1]["content"] == talk[-1]
+    assert sent[-1]["content"].endswith(talk[-1])
     assert server.counted == 1
 
 
