@@ -63,8 +63,9 @@ Identities {kept.identities.first} to {kept.identities.last}, voices {voices},
 ## What each discriminator is good for
 
 {ablation["steps"]} adversarial steps from the same reconstruction, without one of them
-(`training/sda/ablate.py`). Runs as short as this one hardly tell the discriminators apart; what they give
-together shows in the first table (`full` against `reconstruction`): sharpness.
+(`training/sda/ablate.py`). What one of them is good for shows in what is lost without it: sharpness (`cpbd`)
+and motion (`jitter`, nearer to 1 is nearer to real video). What all of them give over a whole training shows in
+the first table (`full` against `reconstruction`).
 
 {as_markdown(ablation["table"])}
 
