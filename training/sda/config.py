@@ -3,19 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from parley.errors import ConfigError
+from training.strict import Strict, read_config
 
 Stage = Literal["visemes", "gauges", "reconstruct", "adversarial"]
 STAGES: tuple[Stage, ...] = ("visemes", "gauges", "reconstruct", "adversarial")
-
-
-class Strict(BaseModel):
-    """Unknown fields are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Model(Strict):
@@ -137,7 +130,4 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: It is missing or wrong; the message says where.
     """
-    try:
-        return Config.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read_config(Config, path)

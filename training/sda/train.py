@@ -10,7 +10,6 @@ the seed, the stage and the step, so a run that was stopped goes on bit for bit 
 """
 
 import copy
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,10 @@ import torch
 import typer
 from torch import Tensor, nn
 
+from parley import consent
+from parley.settings import Settings
+from training.data.synthetic_faces.parameters import IDENTITIES
+from training.keeping import follow, write_checkpoint
 from training.sda import clips, losses, parallel
 from training.sda.board import Board
 from training.sda.config import STAGES, Config, Stage, load
@@ -133,8 +136,6 @@ class Trainer:
         """Writes the checkpoint, whole or not at all."""
         if self.rank:
             return
-        self.config.out.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
         state = {
             "nets": {name: net.state_dict() for name, net in self._nets().items()},
             "optimisers": {name: each.state_dict() for name, each in self._optimisers.items()},
@@ -142,8 +143,7 @@ class Trainer:
             "step": self.step,
             "model": self.config.model.model_dump(),
         }
-        torch.save(state, part)
-        os.replace(part, self.path)
+        write_checkpoint(self.path, state)
 
     def steps_done(self) -> int:
         """Steps of all stages so far."""
@@ -252,7 +252,7 @@ class Trainer:
         total = sum(parts.values(), torch.zeros((), device=self.device))
         self._advance("generator", total, self.generator.parameters())
         self.judges.requires_grad_(True)
-        self._follow()
+        follow(self.average, self.generator, decay=self.config.ema, step=self.step)
         return told | {name: part.item() for name, part in parts.items()}
 
     def noise(self, batch: int, frames: int) -> Tensor:
@@ -266,13 +266,6 @@ class Trainer:
         share = done / max(steps.reconstruct + steps.adversarial, 1)
         rate = self.config.rates.generator * (1 if share < 0.6 else max((1 - share) / 0.4, 0.05))
         self._optimisers["generator"].param_groups[0]["lr"] = rate
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """The averaged generator comes nearer; in its first steps faster, or it would hold chance."""
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            slow.lerp_(fast, 1 - decay)
 
 
 def pictures(frames: np.ndarray[Any, np.dtype[np.uint8]], device: torch.device) -> Tensor:
@@ -299,9 +292,15 @@ def train(
     start_from: Annotated[Path | None, typer.Option(help="Checkpoint that a fine-tune starts from.")] = None,
     out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
 ) -> None:
-    """Train the talking face; goes on where it stopped."""
+    """Train the talking face; goes on where it stopped.
+
+    Raises:
+        ConsentMissing: `avatar` is nobody of the synthetic people, and there is no consent record.
+    """
     told: dict[str, Any] = {}
     if avatar:
+        if avatar not in IDENTITIES:
+            consent.require(Settings().avatars_dir / avatar, "face")
         told["identity"] = avatar
     if start_from is not None:
         told["start_from"] = start_from

@@ -6,7 +6,7 @@ from parley.engines import TtsEngine
 from parley.errors import ConfigError, EngineUnavailable
 from services.tts.config import TtsSettings
 
-NAMES = ("embedded", "festival", "flite", "fake")
+NAMES = ("embedded", "festival", "flite", "fastpitch", "fake")
 
 
 class ClosableTtsEngine(TtsEngine, Protocol):
@@ -34,6 +34,10 @@ def load(name: str, settings: TtsSettings) -> ClosableTtsEngine:
             from services.tts.engines.flite import FliteEngine
 
             return FliteEngine()
+        case "fastpitch":
+            from services.tts.engines.fastpitch import FastPitchEngine
+
+            return FastPitchEngine(settings.model, semitones=settings.semitones)
         case "fake":
             from services.tts.engines.fake import FakeEngine
 

@@ -7,6 +7,7 @@ Only functions that libflite exports are called; of its structures only the head
 import ctypes
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ctypes import POINTER, Structure, c_char_p, c_float, c_int, c_short, c_uint, c_void_p
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ _NOISE_SEED = 1
 _TOKEN, _SEGMENT, _STRETCH = b"Token", b"Segment", b"duration_stretch"
 _NAME, _WHITESPACE, _BEFORE, _AFTER = b"name", b"whitespace", b"prepunctuation", b"punc"
 _PHONES, _END = b"phones", b"end"
+_STRESS = b"R:SylStructure.parent.stress"
+_ACCENT = b"R:SylStructure.parent.R:Syllable.accented"
+_NEXT_IN_SYLLABLE = b"R:SylStructure.n.name"
+_BREAK = b"R:SylStructure.parent.syl_break"
+_PUNCTUATION = b"R:SylStructure.parent.parent.R:Token.parent.punc"
 
 
 class _Wave(Structure):
@@ -51,6 +57,7 @@ _SIGNATURES: dict[str, tuple[object, Sequence[object]]] = {
     "item_set_string": (None, (c_void_p, c_char_p, c_char_p)),
     "item_feat_string": (c_char_p, (c_void_p, c_char_p)),
     "item_feat_float": (c_float, (c_void_p, c_char_p)),
+    "ffeature_string": (c_char_p, (c_void_p, c_char_p)),
     "flite_do_synth": (c_void_p, (c_void_p, c_void_p, c_void_p)),
     "flite_feat_set_float": (None, (c_void_p, c_char_p, c_float)),
     "utt_wave": (POINTER(_Wave), (c_void_p,)),
@@ -66,6 +73,25 @@ class Utterance:
     segments: Sequence[tuple[str, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A phone and its place in the sentence.
+
+    Attributes:
+        symbol: Of the radio phone set.
+        stressed: Its syllable bears stress.
+        accented: Its syllable bears a pitch accent.
+        ends: 0; 1 when a syllable ends with it; 2 when a word does.
+        mark: Punctuation after its word, as the token had it, or "".
+    """
+
+    symbol: str
+    stressed: bool
+    accented: bool
+    ends: int
+    mark: str
+
+
 class FliteLibrary:
     """libflite and its American English voices.
 
@@ -73,11 +99,14 @@ class FliteLibrary:
     `rand`, which is seeded afresh for each clause so that the same clause gives the same samples. At 1 % of
     real time that costs nothing.
 
+    Args:
+        wanted: The voices to load, as far as they are installed.
+
     Raises:
-        EngineUnavailable: The library or all of its voices are missing.
+        EngineUnavailable: The library or all of these voices are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Sequence[str] = VOICES) -> None:
         try:
             self._flite = ctypes.CDLL(LIBRARY, mode=ctypes.RTLD_GLOBAL)
         except OSError as error:
@@ -90,9 +119,9 @@ class FliteLibrary:
         self._lock = threading.Lock()
         self._flite.flite_init()
         self._synthesizer = ctypes.cast(self._flite.utt_synth_tokens, c_void_p)
-        self._voices = {name: voice for name in VOICES if (voice := _load_voice(name)) is not None}
+        self._voices = {name: voice for name in wanted if (voice := _load_voice(name)) is not None}
         if not self._voices:
-            raise EngineUnavailable("No flite voice is installed.", fix=FIX)
+            raise EngineUnavailable(f"No flite voice of {', '.join(wanted)} is installed.", fix=FIX)
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -105,6 +134,27 @@ class FliteLibrary:
         Raises:
             ServiceUnavailable: flite made nothing of them.
         """
+        with self._spoken(voice, words, speed) as utterance:
+            wave = self._flite.utt_wave(utterance).contents
+            pcm = np.frombuffer(ctypes.string_at(wave.samples, 2 * wave.num_samples), "=i2")
+            return Utterance(
+                pcm.astype(np.float32) * np.float32(2**-15),
+                wave.sample_rate,
+                list(self._segments(utterance)),
+            )
+
+    def analyse(self, voice: str, words: Sequence[Token]) -> list[Segment]:
+        """How `words`, at least one, are said: flite's lexicon, letter-to-sound rules and phrasing.
+
+        Raises:
+            ServiceUnavailable: flite made nothing of them.
+        """
+        with self._spoken(voice, words, 1.0) as utterance:
+            return [self._segment(item) for item in self._items(utterance)]
+
+    @contextmanager
+    def _spoken(self, voice: str, words: Sequence[Token], speed: float) -> Iterator[int]:
+        """An utterance with everything that flite computes, freed afterwards."""
         pointer = self._voices[voice]
         features = ctypes.cast(pointer, POINTER(_Voice)).contents.features
         with self._lock:
@@ -114,13 +164,7 @@ class FliteLibrary:
             if not spoken:  # flite has freed the utterance
                 raise ServiceUnavailable("Flite could not speak this text.", fix="Use another voice for it.")
             try:
-                wave = self._flite.utt_wave(spoken).contents
-                pcm = np.frombuffer(ctypes.string_at(wave.samples, 2 * wave.num_samples), "=i2")
-                return Utterance(
-                    pcm.astype(np.float32) * np.float32(2**-15),
-                    wave.sample_rate,
-                    list(self._segments(spoken)),
-                )
+                yield spoken
             finally:
                 self._flite.delete_utterance(spoken)
 
@@ -140,12 +184,30 @@ class FliteLibrary:
                 set_feature(item, _PHONES, " ".join(word.phones).encode("ascii"))
         return utterance
 
-    def _segments(self, utterance: int) -> Iterator[tuple[str, float]]:
+    def _items(self, utterance: int) -> Iterator[int]:
         item = self._flite.relation_head(self._flite.utt_relation(utterance, _SEGMENT))
         while item:
+            yield item
+            item = self._flite.item_next(item)
+
+    def _segments(self, utterance: int) -> Iterator[tuple[str, float]]:
+        for item in self._items(utterance):
             symbol: bytes = self._flite.item_feat_string(item, _NAME)
             yield symbol.decode("ascii"), self._flite.item_feat_float(item, _END)
-            item = self._flite.item_next(item)
+
+    def _segment(self, item: int) -> Segment:
+        def feature(path: bytes) -> str:
+            value: bytes = self._flite.ffeature_string(item, path)
+            return "" if value == b"0" else value.decode("ascii")
+
+        in_syllable = bool(feature(_NEXT_IN_SYLLABLE))
+        return Segment(
+            feature(_NAME),
+            bool(feature(_STRESS)),
+            bool(feature(_ACCENT)),
+            0 if in_syllable else 1 + bool(feature(_BREAK)),
+            feature(_PUNCTUATION),
+        )
 
 
 def _load_voice(name: str) -> int | None:

@@ -1,0 +1,1 @@
+"""Our own neural voices, run by ONNX Runtime: phones to mel spectrogram, mel spectrogram to speech."""
