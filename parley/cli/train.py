@@ -1,5 +1,7 @@
 """`parley train …`: trainers. They need the `train` extra, which is imported only when one is started."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -24,11 +26,56 @@ def sda(
     out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
 ) -> None:
     """Train the talking face; goes on where it stopped."""
-    try:
+    with _installed():
         from training.sda.train import train
+    train(config, minutes, avatar, start_from, out)
+
+
+@app.command()
+def asr(
+    config: Annotated[Path, typer.Argument(help="The run's YAML.")] = Path("training/configs/asr-tune.yaml"),
+    name: Annotated[str, typer.Option(help="Another name for the model: a round needs its own.")] = "",
+    minutes: Annotated[float, typer.Option(help="Stop after so long; run again to go on.")] = float("inf"),
+) -> None:
+    """Fine-tune the ears on a corrected corpus, judge them, and promote them if they hear better."""
+    with _installed():
+        from training.asr.train import train
+
+        train(config, minutes, name)
+
+
+@app.command()
+def tts(
+    config: Annotated[Path, typer.Argument(help="The run's YAML.")] = Path("training/configs/tts-slt.yaml"),
+    minutes: Annotated[float, typer.Option(help="Stop after so long; run again to go on.")] = float("inf"),
+    start_from: Annotated[Path | None, typer.Option(help="Checkpoint that a fine-tune starts from.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
+) -> None:
+    """Train a voice, acoustic model and vocoder; goes on where it stopped."""
+    with _installed():
+        from training.tts.train import train
+    train(config, minutes, start_from, out)
+
+
+@app.command()
+def llm(
+    config: Annotated[Path, typer.Argument(help="Its YAML.")] = Path("training/configs/llm-avatars.yaml"),
+    minutes: Annotated[float, typer.Option(help="Stop after so long; run again to go on.")] = float("inf"),
+    out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
+) -> None:
+    """Train the mind: from nothing, by fine-tune (whole, LoRA, QLoRA) or DPO; goes on where it stopped."""
+    with _installed():
+        from training.llm.train import train
+    train(config, minutes, out)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Says what to install where a package is missing."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise EngineUnavailable(
             f"Training needs the package {error.name}.",
             fix='Run `pip install "torch==2.13.0" -e ".[train]"`.',
         ) from error
-    train(config, minutes, avatar, start_from, out)

@@ -17,12 +17,12 @@ class LlmSettings(ServiceSettings):
 
     port: int = Field(default=50053, description="gRPC port.")
     metrics_port: int = Field(default=9093, description="Prometheus port.")
-    engine: str = Field(default="notes", description="notes, vllm or fake.")
+    engine: str = Field(default="notes", description="notes, vllm, transformer or fake.")
 
+    policy: Path = Field(default=POLICY, description="What every avatar refuses; see policy.md.")
     tools: Path | None = Field(
         default=None, description="vllm: YAML file of MCP servers whose functions the mind may call."
     )
-    policy: Path = Field(default=POLICY, description="What every avatar refuses; see policy.md.")
 
     url: str = Field(default="", description="vllm: base URL of an OpenAI-compatible server, ending in /v1.")
     model: str = Field(
@@ -46,6 +46,15 @@ class LlmSettings(ServiceSettings):
     prefill: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="vllm: the server reads a turn while it is spoken; auto: if it says that it keeps it.",
+    )
+
+    transformer: Path = Field(
+        default=Path("data/llm/served"),
+        description="transformer: folder of an exported model; LoRA adapters in its `adapters`.",
+    )
+    transformer_tokens: int = Field(default=96, description="transformer: longest reply.", ge=1)
+    transformer_retrieves: bool = Field(
+        default=True, description="transformer: is given notes; without, it answers from memory alone."
     )
 
     fake_reply: str = Field(

@@ -36,12 +36,13 @@ DEVELOPMENT, HELD_OUT, DETAILS = SETS / "questions.yaml", SETS / "held_out.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One line of the set. `notes` empty: not to be answered."""
+    """One line of the set. `notes` empty: not to be answered. `typed`: the same before it was heard."""
 
     avatar: str
     text: str
     notes: frozenset[str]
     heard: bool
+    typed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def load_questions(path: Path) -> list[Question]:
             wanted = frozenset([notes] if isinstance(notes, str) else notes)
             for spelling in ("ask", "heard"):
                 if spelling in line:
-                    found.append(Question(avatar, line[spelling], wanted, spelling == "heard"))
+                    found.append(Question(avatar, line[spelling], wanted, spelling == "heard", line["ask"]))
     return found
 
 

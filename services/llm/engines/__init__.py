@@ -19,13 +19,24 @@ def _vllm(settings: LlmSettings) -> LlmEngine:
     return VllmEngine(settings)
 
 
+def _transformer(settings: LlmSettings) -> LlmEngine:
+    from services.llm.engines.transformer import TransformerEngine
+
+    return TransformerEngine(settings)
+
+
 def _fake(settings: LlmSettings) -> LlmEngine:
     from services.llm.engines.fake import FakeEngine
 
     return FakeEngine([settings.fake_reply], delay_s=settings.fake_delay_s)
 
 
-ENGINES: dict[str, Callable[[LlmSettings], LlmEngine]] = {"notes": _notes, "vllm": _vllm, "fake": _fake}
+ENGINES: dict[str, Callable[[LlmSettings], LlmEngine]] = {
+    "notes": _notes,
+    "vllm": _vllm,
+    "transformer": _transformer,
+    "fake": _fake,
+}
 
 
 def load(name: str, settings: LlmSettings) -> LlmEngine:

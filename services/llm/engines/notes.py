@@ -48,7 +48,7 @@ class NotesEngine:
         self._embedder = embedder or Embedder()
         self._dialogues = lru_cache(maxsize=_AVATARS_KEPT)(self._dialogue)
         for avatar in list_avatars(avatars_dir):
-            self._dialogues(avatar.name, _frozen(avatar.notes))
+            self._dialogues(avatar.name, frozen(avatar.notes))
 
     async def generate(self, turn: pb.Turn, *, spoken: str = "") -> AsyncGenerator[TextDelta, None]:
         """Streams the answer (in one delta: it is found in milliseconds); see `parley.engines.LlmEngine`.
@@ -74,7 +74,7 @@ class NotesEngine:
 
     def _dialogue_of(self, turn: pb.Turn) -> Dialogue:
         avatar = load_avatar(self._avatars_dir, turn.avatar)
-        return self._dialogues(avatar.name, _frozen(avatar.notes))
+        return self._dialogues(avatar.name, frozen(avatar.notes))
 
     def _dialogue(self, avatar: str, files: tuple[tuple[str, str], ...]) -> Dialogue:
         loaded: Avatar = load_avatar(self._avatars_dir, avatar)
@@ -87,9 +87,10 @@ def with_common(notes: list[Note]) -> list[Note]:
     """An avatar's notes, and the common ones that it does not replace by a note of the same heading."""
     own = {note.key for note in notes}
     common = parse_file(COMMON.stem, COMMON.read_text(encoding="utf-8"))
-    return notes + [note for note in common if note.key not in own]
+    # Its introduction is for people to read; nobody asks for it.
+    return notes + [note for note in common if note.key not in own and (note.internal or note.questions)]
 
 
-def _frozen(files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def frozen(files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Notes as a key: an edited file makes a new index."""
     return tuple(files.items())

@@ -1,0 +1,227 @@
+"""Compares minds blindly, by written rules, on questions that none was made with; prints a table.
+
+    python -m services.llm.compare                                   `notes` alone
+    python -m services.llm.compare --model tuned=data/llm/served     and a transformer, with and without notes
+    python -m services.llm.compare --model tuned=… --show tuned      and what it said
+
+Every mind is asked each question in a conversation of its own, through the service's one path from turn to
+clauses. The judge then sees a question and a reply, not whose it is. Its rules:
+
+1. A sentence of a reply is *stock* if it is a question, one of the engine's own phrases (`notes/common.md`:
+   "I don't know that, I'm afraid.") or of the policy's refusals; any other one *asserts* something.
+2. A question that the notes answer is answered *rightly* if the reply holds all words of one line of
+   `eval/facts.yaml`, in any order and ending; *wrongly* if it asserts something and does not; else it is
+   passed.
+3. A question that they do not answer is rightly met by a reply that asserts nothing. If it asserts: *false*.
+4. A sentence is *made up* if it asserts, and less than four fifths of its telling words stand in any one note
+   of the avatar.
+5. A reply *hallucinates* if it is false, or has a sentence that is made up.
+
+`accuracy` is the share of all questions that were met rightly, `hallucinates` the share of all replies.
+"""
+
+import argparse
+import asyncio
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from parley.engines import LlmEngine
+from proto.parley.v1 import chain_pb2 as pb
+from services.llm.config import LlmSettings
+from services.llm.engines import load
+from services.llm.engines.notes import COMMON
+from services.llm.engines.transformer_notes import notes_of
+from services.llm.evaluate import DETAILS, HELD_OUT, SETS, Question, load_questions
+from services.llm.notes.markdown import parse_file
+from services.llm.notes.words import STOP_WORDS, normal, stem
+from services.llm.policy import load_policy
+from services.llm.replies import reply_pieces
+
+FACTS = SETS / "facts.yaml"
+SUPPORT = 0.8
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_SLOT = re.compile(r"\\\{\w+\\\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A reply to a question, and milliseconds to its first clause."""
+
+    question: Question
+    text: str
+    first_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the judge finds.
+
+    Attributes:
+        right: Rules 2 and 3.
+        asserts: Rule 1.
+        made_up: Rule 4.
+        hallucinates: Rule 5.
+    """
+
+    right: bool
+    asserts: bool
+    made_up: bool
+    hallucinates: bool
+
+
+class Judge:
+    """Knows the rules, the notes and the facts; does not know who speaks."""
+
+    def __init__(self, settings: LlmSettings, facts: Mapping[str, Sequence[str]]) -> None:
+        """Args:
+        settings: Where avatars and policy are.
+        facts: Lines of words by question; see `eval/facts.yaml`.
+        """
+        self._settings = settings
+        self._facts = {normal(question): [stems(line) for line in lines] for question, lines in facts.items()}
+        policy = load_policy(settings.policy).notes
+        common = parse_file(COMMON.stem, COMMON.read_text(encoding="utf-8"))
+        moves = [answer for note in common if note.internal for answer in note.answers]
+        refusals = [answer for note in policy for answer in note.answers]
+        self._stock = [_pattern(s) for text in (*moves, *refusals) for s in _SENTENCE.split(text)]
+        self._notes: dict[str, list[frozenset[str]]] = {}
+
+    def __call__(self, question: Question, reply: str) -> Verdict:
+        """Judges a reply. The facts are those of the question as it was typed."""
+        sentences = [s for s in _SENTENCE.split(reply.strip()) if s and not self._is_stock(s)]
+        made_up = any(self._support(question.avatar, s) < SUPPORT for s in sentences)
+        asserts = bool(sentences)
+        if question.notes:
+            lines = self._facts[normal(question.typed)]
+            right, false = any(line <= stems(reply) for line in lines), False
+        else:
+            right, false = not asserts, asserts
+        return Verdict(right, asserts, made_up, made_up or false)
+
+    def _is_stock(self, sentence: str) -> bool:
+        return sentence.endswith("?") or any(pattern.fullmatch(sentence) for pattern in self._stock)
+
+    def _support(self, avatar: str, sentence: str) -> float:
+        """The share of the sentence's telling words that stand in the note that has most of them."""
+        if avatar not in self._notes:
+            self._notes[avatar] = [
+                stems(" ".join((note.heading, *note.answers, *note.more)))
+                for note in notes_of(self._settings.avatars_dir, avatar)
+            ]
+        telling = {stem(word) for word in normal(sentence).split() if word not in STOP_WORDS}
+        return (
+            max((len(telling & note) / len(telling) for note in self._notes[avatar]), default=1.0)
+            if telling
+            else 1.0
+        )
+
+
+def stems(text: str) -> frozenset[str]:
+    """All words of a text without their endings."""
+    return frozenset(stem(word) for word in normal(text).split())
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    return re.compile(_SLOT.sub(".+", re.escape(sentence)))
+
+
+async def replies(engine: LlmEngine, questions: Iterable[Question]) -> list[Said]:
+    """Asks each question in a conversation of its own."""
+    found = []
+    for question in questions:
+        turn = pb.Turn(avatar=question.avatar, history=[pb.Message(role=pb.ROLE_USER, text=question.text)])
+        start, first, text = time.perf_counter(), 0.0, ""
+        async for piece in reply_pieces(engine, turn):
+            if piece.text and not first:
+                first = (time.perf_counter() - start) * 1000
+            text += piece.text
+        found.append(Said(question, text, first))
+    return found
+
+
+def judged(judge: Judge, minds: Mapping[str, Sequence[Said]], seed: int = 1) -> dict[str, list[Verdict]]:
+    """Verdicts by mind; all replies are judged in one shuffled pile."""
+    pile = [(name, at) for name, said in minds.items() for at in range(len(said))]
+    random.Random(seed).shuffle(pile)
+    verdicts: dict[str, dict[int, Verdict]] = {name: {} for name in minds}
+    for name, at in pile:
+        verdicts[name][at] = judge(minds[name][at].question, minds[name][at].text)
+    return {name: [by_place[at] for at in range(len(minds[name]))] for name, by_place in verdicts.items()}
+
+
+def figures(said: Sequence[Said], verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """A row of the table."""
+    both = list(zip(said, verdicts, strict=True))
+    can = [verdict for each, verdict in both if each.question.notes]
+    cannot = [verdict for each, verdict in both if not each.question.notes]
+    times = sorted(each.first_ms for each in said)
+
+    def share(part: Iterable[bool], whole: Sequence[Verdict]) -> str:
+        return f"{sum(part) / len(whole):.3f}" if whole else ""
+
+    return {
+        "accuracy": share((v.right for v in verdicts), verdicts),
+        f"right of {len(can)}": share((v.right for v in can), can),
+        "wrong": share((v.asserts and not v.right for v in can), can),
+        f"false of {len(cannot)}": share((not v.right for v in cannot), cannot),
+        "made up": share((v.made_up for v in verdicts), verdicts),
+        "hallucinates": share((v.hallucinates for v in verdicts), verdicts),
+        "first clause, ms": f"{statistics.median(times):.0f}",
+        "p95": f"{times[int(0.95 * len(times))]:.0f}",
+    }
+
+
+def engines(models: Mapping[str, Path]) -> dict[str, LlmEngine]:
+    """`notes`, and each model with notes and from memory alone."""
+    found = {"notes": load("notes", LlmSettings())}
+    for name, folder in models.items():
+        found[name] = load("transformer", LlmSettings(transformer=folder))
+        found[f"{name}, no retrieval"] = load(
+            "transformer", LlmSettings(transformer=folder, transformer_retrieves=False)
+        )
+    return found
+
+
+def table(rows: Mapping[str, Mapping[str, str]]) -> str:
+    """Markdown."""
+    heads = list(next(iter(rows.values())))
+    lines = [["mind", *heads], ["---"] * (len(heads) + 1)]
+    lines += [[name, *(row[head] for head in heads)] for name, row in rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    """Asks, judges and prints."""
+    parser = argparse.ArgumentParser(description="Compares minds on the held-out questions.")
+    parser.add_argument("--model", action="append", default=[], help="NAME=FOLDER of an exported transformer")
+    parser.add_argument("--show", default="", help="print what this mind said, and the verdict")
+    options = parser.parse_args()
+    models = {name: Path(folder) for name, _, folder in (each.partition("=") for each in options.model)}
+    judge = Judge(LlmSettings(), yaml.safe_load(FACTS.read_text(encoding="utf-8")))
+    minds = engines(models)
+    sets: dict[str, Callable[[Question], bool]] = {
+        "as typed": lambda question: not question.heard,
+        "as heard by a recogniser": lambda question: question.heard,
+    }
+    asked = {name: [q for q in load_questions(HELD_OUT) if keep(q)] for name, keep in sets.items()}
+    asked["details, deep in a note"] = load_questions(DETAILS)
+    for name, questions in asked.items():
+        said = {mind: asyncio.run(replies(engine, questions)) for mind, engine in minds.items()}
+        verdicts = judged(judge, said)
+        rows = {mind: figures(said[mind], verdicts[mind]) for mind in minds}
+        print(f"\n{name}: {len(questions)} questions\n\n{table(rows)}")
+        for each, verdict in zip(said.get(options.show, ()), verdicts.get(options.show, ()), strict=True):
+            mark = "right" if verdict.right else "wrong" if verdict.asserts else "passed"
+            made = ", made up" if verdict.made_up else ""
+            print(f"  {mark}{made}: {each.question.text!r} -> {each.text!r}")
+
+
+if __name__ == "__main__":
+    main()
