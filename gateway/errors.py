@@ -8,11 +8,13 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from parley import errors
+from parley.consent import ConsentMissing
 
 log = logging.getLogger(__name__)
 
 _STATUS: dict[type[errors.ParleyError], int] = {
     errors.UnknownAvatar: 404,
+    ConsentMissing: 403,
     errors.BadRequest: 400,
     errors.MediaError: 400,
     errors.ServiceUnavailable: 503,

@@ -1,5 +1,6 @@
 """Avatars: a folder each, with `avatar.yaml`, a persona, notes and what the engines need."""
 
+import logging
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from parley import consent
 from parley.errors import ConfigError, UnknownAvatar
+
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -60,6 +64,8 @@ class Avatar(_Strict):
         title: The name that people see, and that the avatar calls itself.
         description: One line for the picker.
         language: BCP-47.
+        likeness: "none": face and voice are nobody's; "person": they are someone's, whose consent record
+            (`parley.consent`) must lie in the folder; "unsaid": the manifest leaves it open.
         greeting: Said when a conversation opens; empty: the avatar waits.
         voice: See `Voice`.
         face: See `Face`.
@@ -72,6 +78,7 @@ class Avatar(_Strict):
     title: str
     description: str
     language: str = "en-US"
+    likeness: Literal["none", "person", "unsaid"] = "unsaid"
     greeting: str = ""
     voice: Voice
     face: Face = Face()
@@ -91,8 +98,14 @@ class Avatar(_Strict):
 
 
 def list_avatars(avatars_dir: Path) -> list[Avatar]:
-    """All avatars in the folder, in name order."""
-    return [load_avatar(avatars_dir, p.parent.name) for p in sorted(avatars_dir.glob("*/avatar.yaml"))]
+    """All avatars in the folder, in name order; without those whose person's consent is missing or over."""
+    found = []
+    for path in sorted(avatars_dir.glob("*/avatar.yaml")):
+        try:
+            found.append(load_avatar(avatars_dir, path.parent.name))
+        except consent.ConsentMissing as error:
+            log.warning("an avatar is left out", extra={"avatar": path.parent.name, "reason": str(error)})
+    return found
 
 
 def load_avatar(avatars_dir: Path, name: str) -> Avatar:
@@ -101,12 +114,16 @@ def load_avatar(avatars_dir: Path, name: str) -> Avatar:
     Raises:
         UnknownAvatar: No such folder, or a name that could not be one.
         ConfigError: The manifest is malformed; the message names the file and the field.
+        ConsentMissing: It is like a person, who has not agreed, or not any more.
     """
     path = avatars_dir / name / "avatar.yaml"
     if not NAME.fullmatch(name) or not path.is_file():
         known = ", ".join(sorted(p.parent.name for p in avatars_dir.glob("*/avatar.yaml"))) or "none"
         raise UnknownAvatar(f"There is no avatar named {name!r}.", fix=f"Choose one of: {known}.")
-    return _read(path, name, path.stat().st_mtime_ns)
+    avatar = _read(path, name, path.stat().st_mtime_ns)
+    if avatar.likeness == "person":  # each time: consents end
+        consent.require(avatar.folder, "face")
+    return avatar
 
 
 @lru_cache(maxsize=256)

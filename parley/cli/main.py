@@ -13,6 +13,7 @@ from rich.console import Console
 from parley.bench.questions import spoken
 from parley.cli import doctor as doctor_report
 from parley.cli.bench import app as bench_app
+from parley.cli.consent import app as consent_app
 from parley.cli.data import app as data_app
 from parley.cli.provenance import app as provenance_app
 from parley.cli.talk import DEFAULT_QUESTION, print_talk, talk_once
@@ -31,6 +32,7 @@ app.add_typer(
 )
 app.add_typer(data_app, name="data", help="Recordings to a corrected corpus, stage by stage.")
 app.add_typer(train_app, name="train", help="Train what the services load.")
+app.add_typer(consent_app, name="consent", help="Who agreed that an avatar is like them.")
 app.add_typer(provenance_app, name="provenance", help="Where a recorded answer comes from: sign, verify.")
 
 Url = Annotated[str, typer.Option(help="Address of the gateway.")]

@@ -1,7 +1,7 @@
 """A picture to what the `gan` engine needs of an avatar: `avatars/NAME/face/still.npz`.
 
     python -m training.sda.still --avatar mira                    # a default avatar, rendered
-    python -m training.sda.still --avatar ada --photo ada.jpg     # anyone, from one photo
+    python -m training.sda.still --avatar ada --photo ada.jpg     # who agreed: parley consent
 
 The face is found by mediapipe and framed as the rendered ones are. A photo tells no depth: the head is taken
 to be as deep as an average one, which is enough for small motions.
@@ -15,9 +15,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from parley import consent
 from parley.engines import Picture
 from parley.errors import MediaError
-from services.sda.face import bank, portrait
+from parley.intake.decode import decode_picture
+from services.sda.face import portrait
 from training.data.synthetic_faces.bank import CAMERA, FIELD_OF_VIEW, SIZE, displacement, to_bytes
 from training.data.synthetic_faces.parameters import IDENTITIES
 from training.sda.faces import STABLE, TEMPLATE, Landmarker, matrix, similarity
@@ -85,7 +87,11 @@ def main(
     photo: Annotated[Path | None, typer.Option(help="Photo of the face, from the front.")] = None,
     avatars: Annotated[Path, typer.Option(help="Folder of avatars.")] = Path("avatars"),
 ) -> None:
-    """Prepare an avatar's still for the `gan` engine."""
+    """Prepare an avatar's still for the `gan` engine.
+
+    Raises:
+        ConsentMissing: A photo of a person of whom there is no consent record.
+    """
     if photo is None:
         from training.data.synthetic_faces.renderer import Renderer
 
@@ -93,7 +99,8 @@ def main(
             colours, depth = renderer.render()
         picture = to_bytes(colours)
     else:
-        picture = framed(bank.decode(np.fromfile(photo, np.uint8)))
+        consent.require(avatars / avatar, "face")
+        picture = framed(decode_picture(photo.read_bytes()))
         depth = average_depth()
     path = avatars / avatar / "face" / "still.npz"
     prepare(picture, depth, path)
