@@ -1,8 +1,8 @@
-"""Measures the ears on recordings of people: `python -m services.asr.bench` prints JSON, after two minutes.
+"""Measures the ears: `python -m services.asr.bench` prints JSON, after two minutes.
 
-The recordings (LibriVox and others) come with Debian's package pocketsphinx-testdata. They are streamed in
-real time, 20 ms at a time, through the session that the service runs, and every pause of 160 ms asks for the
-transcript.
+On recordings of people (LibriVox and others, from Debian's package pocketsphinx-testdata), or with `--clips
+questions` on the benches' synthesised questions. They are streamed in real time, 20 ms at a time, through the
+session that the service runs, and every pause of 160 ms asks for the transcript.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from parley.bench.questions import TEXTS, VOICES, spoken
 from parley.engines import AsrEngine, Audio
 from parley.errors import ConfigError, ParleyError
 from parley.media.audio import float_to_pcm16, pcm16_to_float, resample
@@ -28,6 +29,7 @@ from proto.parley.v1 import asr_pb2 as pb
 from services.asr.config import AsrSettings
 from services.asr.engines import load
 from services.asr.inprocess import LocalEars
+from services.asr.stability import Shown, Stability, stability, summed
 from services.asr.transcribe import transcribe
 
 TESTDATA = Path("/usr/share/pocketsphinx/test/data")
@@ -59,6 +61,14 @@ def recordings() -> list[tuple[str, str, Audio]]:
     return found
 
 
+def questions() -> list[tuple[str, str, Audio]]:
+    """The benches' questions, as `recordings` gives people's."""
+    return [
+        (f"question-{n}", text, resample(spoken(text, VOICES[n % len(VOICES)]), SAMPLE_RATE_HZ, _RATE_HZ))
+        for n, text in enumerate(TEXTS)
+    ]
+
+
 def _audio(pcm: bytes) -> Audio:
     return pcm16_to_float(pcm)
 
@@ -71,6 +81,8 @@ class Heard:
     final_ms: list[float] = field(default_factory=list)
     partial_gaps_ms: list[float] = field(default_factory=list)
     stop_noticed_ms: list[float] = field(default_factory=list)
+    first_partial_ms: list[float] = field(default_factory=list)
+    stability: list[Stability] = field(default_factory=list)
     cpu_share: float = 0.0
 
 
@@ -90,11 +102,12 @@ async def listen(ears: LocalEars, audio: Audio, *, session: str = "bench") -> He
     answered.set()
 
     async def read() -> None:
-        stopped, asked, last_partial, asked_at, number = 0, True, 0, 0.0, 0
+        stopped, asked, last_partial, asked_at, number, started = 0, True, 0, 0.0, 0, 0
+        shown: list[Shown] = []
         async for event in stream.events():
             match event.WhichOneof("kind"):
                 case "speech_started":
-                    asked, last_partial = True, 0
+                    asked, last_partial, started = True, 0, event.speech_started.at_samples
                 case "speech_stopped":
                     stopped, asked = event.speech_stopped.at_samples, False
                     heard.stop_noticed_ms.append((sent - stopped) * 1000 / SAMPLE_RATE_HZ)
@@ -104,6 +117,9 @@ async def listen(ears: LocalEars, audio: Audio, *, session: str = "bench") -> He
                         answered.clear()
                         await stream.send(pb.ListenRequest(finalize=pb.Finalize(id=number)))
                 case "partial":
+                    if not shown:
+                        heard.first_partial_ms.append((sent - started) * 1000 / SAMPLE_RATE_HZ)
+                    shown.append(Shown(event.partial.text, event.partial.stable_chars))
                     if last_partial:
                         gap = samples_to_ms(event.partial.heard_samples - last_partial)
                         heard.partial_gaps_ms.append(gap)
@@ -113,6 +129,7 @@ async def listen(ears: LocalEars, audio: Audio, *, session: str = "bench") -> He
                     heard.final_ms.append((time.perf_counter() - asked_at) * 1000)
                     if event.final.id == number:
                         answered.set()
+        heard.stability.append(stability(shown, heard.text))
 
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(read())
@@ -156,16 +173,21 @@ def _rate(results: Sequence[tuple[str, str]]) -> float:
     return round(100 * float(errors) / float(words), 1)
 
 
-async def measure(engine: AsrEngine, *, idle_s: float, sessions: int) -> dict[str, object]:
+async def measure(
+    engine: AsrEngine, clips: Sequence[tuple[str, str, Audio]], *, idle_s: float, sessions: int
+) -> dict[str, object]:
     """All figures.
 
     Args:
         engine: The recogniser.
+        clips: Name, transcript and audio of each.
         idle_s: How long the idle streams last.
         sessions: How many sessions talk at once in the last measurement.
     """
-    clips = recordings()
+    cpu = time.process_time()
     whole = [(text, transcribe(engine, audio, _RATE_HZ).text) for _, text, audio in clips]
+    cpu = time.process_time() - cpu
+    seconds = sum(len(audio) for _, _, audio in clips) / _RATE_HZ
     ears = LocalEars(engine)
     noise = np.random.default_rng(0)
 
@@ -190,12 +212,15 @@ async def measure(engine: AsrEngine, *, idle_s: float, sessions: int) -> dict[st
         "engine": engine.name,
         "model": engine.model,
         "wer_whole_file": _rate(whole),
+        "real_time_factor": round(cpu / seconds, 3),
         "wer_streamed": _rate([(text, h.text) for (_, text, _), h in zip(clips, streamed, strict=True)]),
         "recordings": [
             {"name": name, "said": text, "heard": h.text, "errors": word_errors(text, h.text)[0]}
             for (name, text, _), h in zip(clips, streamed, strict=True)
         ],
         "final_ms": _spread([ms for h in streamed for ms in h.final_ms]),
+        "first_partial_ms": _spread([ms for h in streamed for ms in h.first_partial_ms]),
+        "stability": summed([turn for h in streamed for turn in h.stability]),
         "partial_gap_ms": _spread([ms for h in streamed for ms in h.partial_gaps_ms]),
         "stop_noticed_after_ms": _spread([ms for h in streamed for ms in h.stop_noticed_ms]),
         "cpu_share_of_a_core": {
@@ -213,14 +238,16 @@ async def measure(engine: AsrEngine, *, idle_s: float, sessions: int) -> dict[st
 
 def main() -> int:
     """Runs the measurements and prints them. Returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure the ears on recordings of people.")
+    parser = argparse.ArgumentParser(description="Measure the ears.")
     parser.add_argument("--engine", default="auto", help="auto, sphinx or whisper")
+    parser.add_argument("--clips", default="people", choices=["people", "questions"], help="what is heard")
     parser.add_argument("--idle-s", type=float, default=15.0, help="seconds of each idle stream")
     parser.add_argument("--sessions", type=int, default=4, help="sessions that talk at once")
     options = parser.parse_args()
     try:
         engine = load(options.engine, AsrSettings(warm=1))
-        figures = asyncio.run(measure(engine, idle_s=options.idle_s, sessions=options.sessions))
+        clips = recordings() if options.clips == "people" else questions()
+        figures = asyncio.run(measure(engine, clips, idle_s=options.idle_s, sessions=options.sessions))
     except ParleyError as error:
         print(error, file=sys.stderr)
         return 1
