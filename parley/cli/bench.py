@@ -225,3 +225,18 @@ def face(
         command = ["training.sda.evaluate", str(run), *(["--json"] if json else [])]
     # In a process of its own: layers stay apart, and its peak memory is its own.
     raise typer.Exit(subprocess.run([sys.executable, "-m", *command], check=False).returncode)
+
+
+@app.command()
+def voice(
+    voices: Annotated[list[str], typer.Argument(help="Folders of trained voices, or embedded voices.")],
+    reference: Annotated[str, typer.Option(help="Whom they are compared with.")] = "festival/slt",
+    sentences: Annotated[int, typer.Option(help="How many of the 30.", min=1)] = 30,
+    whisper: Annotated[str, typer.Option(help="Folder of a CTranslate2 Whisper that listens, too.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Voices on sentences they never learnt: distortion, pitch, word errors, likeness, opinion, speed."""
+    options = ["--reference", reference, "--sentences", str(sentences), *(["--json"] if json else [])]
+    options += ["--whisper", whisper] if whisper else []
+    command = [sys.executable, "-m", "training.tts.evaluate", *voices, *options]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)

@@ -13,13 +13,13 @@ class TtsSettings(ServiceSettings):
 
     port: int = Field(50052, description="gRPC port.")
     metrics_port: int = Field(9092, description="Prometheus port.")
-    engine: str = Field("embedded", description="embedded | festival | flite | fastpitch | fake")
+    engine: str = Field("embedded", description="embedded | festival | flite | fastpitch | coqui | fake")
     model: str = Field(
         "",
-        description="fastpitch: folder of one more voice.",
+        description="fastpitch: folder of one more voice. coqui: folder of a checkpoint.",
     )
     semitones: float = Field(
-        0.0, description="fastpitch: how much higher than its own a voice speaks.", ge=-12, le=12
+        0.0, description="fastpitch, coqui: how much higher than its own a voice speaks.", ge=-12, le=12
     )
     pool: int = Field(
         2, description="Festival processes kept alive: clauses synthesised at once.", ge=1, le=32

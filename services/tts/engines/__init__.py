@@ -6,7 +6,7 @@ from parley.engines import TtsEngine
 from parley.errors import ConfigError, EngineUnavailable
 from services.tts.config import TtsSettings
 
-NAMES = ("embedded", "festival", "flite", "fastpitch", "fake")
+NAMES = ("embedded", "festival", "flite", "fastpitch", "coqui", "fake")
 
 
 class ClosableTtsEngine(TtsEngine, Protocol):
@@ -38,6 +38,10 @@ def load(name: str, settings: TtsSettings) -> ClosableTtsEngine:
             from services.tts.engines.fastpitch import FastPitchEngine
 
             return FastPitchEngine(settings.model, semitones=settings.semitones)
+        case "coqui":
+            from services.tts.engines.coqui import load_coqui
+
+            return load_coqui(settings)
         case "fake":
             from services.tts.engines.fake import FakeEngine
 

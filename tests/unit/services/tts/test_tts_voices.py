@@ -80,7 +80,7 @@ def test_every_voice_is_brought_to_one_loudness(avatars: Path) -> None:
 
 def test_engines_are_chosen_by_name() -> None:
     assert load("fake", TtsSettings()).name == "fake"
-    with pytest.raises(ConfigError, match="embedded, festival, flite, fastpitch, fake"):
+    with pytest.raises(ConfigError, match="embedded, festival, flite, fastpitch, coqui, fake"):
         load("siri", TtsSettings())
 
 
