@@ -26,9 +26,6 @@ from parley import consent
 from parley.settings import Settings
 from training.data.synthetic_faces.parameters import IDENTITIES
 from training.keeping import follow, write_checkpoint
-from parley import consent
-from parley.settings import Settings
-from training.data.synthetic_faces.parameters import IDENTITIES
 from training.sda import clips, losses, parallel
 from training.sda.board import Board
 from training.sda.config import STAGES, Config, Stage, load
