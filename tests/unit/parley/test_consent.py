@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from gateway.errors import status_of
 from parley import consent
 from parley.avatars import list_avatars, load_avatar
 from parley.cli.main import app
@@ -65,6 +66,10 @@ def test_an_avatar_of_a_person_needs_their_consent_to_load(tmp_path: Path) -> No
     consent.save(tmp_path / "ada", GIVEN.model_copy(update={"withdrawn": date.today()}))
     with pytest.raises(ConsentMissing, match="withdrew"):
         load_avatar(tmp_path, "ada")
+
+
+def test_the_gateway_refuses_it_as_forbidden() -> None:
+    assert status_of(ConsentMissing("x")) == 403
 
 
 def test_the_default_avatars_are_like_nobody() -> None:
