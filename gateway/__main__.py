@@ -16,7 +16,7 @@ from gateway.server import Server, listen
 from gateway.services import Services
 from parley.errors import ParleyError
 from parley.handover import notify_ready, port_free
-from parley.telemetry import logs
+from parley.telemetry import logs, tracing
 
 log = logging.getLogger("gateway")
 
@@ -53,7 +53,8 @@ def main() -> int:
         return 1
     logs.setup("gateway", settings.log_level)
     try:
-        asyncio.run(serve(settings))
+        with tracing.exporting("gateway"):
+            asyncio.run(serve(settings))
     except ParleyError as error:
         log.error("The gateway cannot run.", extra={"code": error.code, "reason": str(error)})
         return 1

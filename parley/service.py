@@ -21,7 +21,7 @@ from parley.errors import ChainUnavailable, ParleyError
 from parley.handover import notify_ready, port_free
 from parley.rpc.server import RpcServer
 from parley.settings import Settings, check_bind, is_loopback
-from parley.telemetry import logs, metrics
+from parley.telemetry import logs, metrics, tracing
 from proto.parley.v1 import info_pb2
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ async def run(service: Service, settings: ServiceSettings) -> None:
         add_to=service.add_to,
         keys=frozenset() if open_to_all else settings.keys(),
     )
-    with _stop_on_signals() as stop:
+    with _stop_on_signals() as stop, tracing.exporting(service.name):
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_serve(service, settings, server, stop))

@@ -14,6 +14,7 @@ from parley.chain.reader import Follower, Reader
 from parley.chain.sinks import EntrySink
 from parley.chain.subscription import Subscription
 from parley.errors import ChainUnavailable, LostClaim, ParleyError, StaleGeneration
+from parley.telemetry import tracing
 
 UPSTREAM_HIGH = 64  # entries read ahead of the worker; the rest stays in Redis
 UPSTREAM_LOW = 32
@@ -57,6 +58,7 @@ class RedisClaim:
         self._generation = item.trace.generation
         self._session = item.trace.session
         self._played = 0
+        self._silent = True
         self._error: ParleyError | None = None
         self._changed = Signal()
         self._reading: set[Subscription] = set()
@@ -77,6 +79,9 @@ class RedisClaim:
             [*self._identity(), seq, piece.SerializeToString(), keys.SESSION_TTL_S, keys.OUTPUT_MAXLEN],
         )
         self._heed(answer)
+        if self._silent:
+            self._silent = False
+            tracing.event("first piece")
         return bool(answer == b"OK")
 
     async def hand_on(self) -> None:

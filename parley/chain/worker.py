@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from parley.chain.interface import Chain, Claim, Stage
 from parley.chain.pieces import error_piece
 from parley.errors import LostClaim, ParleyError, StaleGeneration
-from parley.telemetry import logs, metrics
+from parley.telemetry import logs, metrics, tracing
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ async def _work(chain: Chain, stage: Stage, handle: Handle, claim: Claim) -> Non
     trace = claim.item.trace
     with logs.bind(session=trace.session, turn=trace.turn, generation=trace.generation):
         try:
-            await _handled(stage, handle, claim)
+            with tracing.stage(stage.value, trace, taken_over=claim.taken_over):
+                await _handled(stage, handle, claim)
             await chain.done(claim)
         except asyncio.CancelledError:
             await _given_up(chain, claim)

@@ -29,6 +29,7 @@ from parley.conversation.interface import ConversationConfig
 from parley.conversation.outbox import Outbox
 from parley.conversation.reply import LiveReply, Patience
 from parley.media.clock import BYTES_PER_SAMPLE, ms_to_samples, samples_to_ms
+from parley.telemetry import tracing
 from parley.telemetry.metrics import count_generation_drop, observe_hop
 from parley.turns.commands import StartReply
 from proto.parley.v1 import chain_pb2 as pb
@@ -257,6 +258,7 @@ class Replies:
         reply, self._live = self._live, None
         if not announced or reply is None:
             return
+        self._trace(reply, now, "interrupted")
         unsent = self.outbox.flush(generation)
         if reply.calls:
             self._history.overtake_calls(all_open=True)
@@ -304,6 +306,7 @@ class Replies:
             self._end(reply, ReplyStatus.COMPLETED, reply.text)
         if reply.ended and reply.done_sent and reply.played_out(now):
             self._live = None
+            self._trace(reply, now, "failed" if reply.failed else "heard")
             self._on_over(reply.generation)
             return
         stage, due = reply.overdue(now, self._patience)
@@ -363,6 +366,12 @@ class Replies:
             self.outbox.put(latency)
             for stage, ms in latency.ms.items():
                 observe_hop(f"turn_{stage}", ms / 1000)
+
+    def _trace(self, reply: LiveReply, now: float, status: str) -> None:
+        if reply.speech_ended_at is not None:
+            trace = pb.Trace(session=self._session, generation=reply.generation, turn=reply.response_id)
+            ago_s = now - reply.speech_ended_at
+            tracing.turn(trace, marks_ms=reply.marks_ms, ago_s=ago_s, status=status)
 
     def _too_late(self, frame: ReplyVideo) -> bool:
         """Whether a frame may be left out: long past, and no keyframe that others build on."""

@@ -84,6 +84,11 @@ class LiveReply:
         self.audio_done = not self.want_audio
         self.video_done = not (self.want_audio and self.want_video)
 
+    @property
+    def marks_ms(self) -> dict[str, float]:
+        """When each stage was reached, from the end of the person's speech; empty: it answers none."""
+        return dict(self._latency_ms)
+
     # ---- what arrives ----------------------------------------------------------------------------------
 
     def add_text(self, seq: int, piece: pb.TextPiece) -> None:

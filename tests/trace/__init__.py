@@ -1,0 +1,1 @@
+"""One turn as the processes themselves tell it."""
