@@ -27,12 +27,15 @@ from services.asr.engines.sphinx_words import add_words, spoken, wanted_words
 _RATE_HZ: Final = 16_000
 _FRAME_SAMPLES: Final = 160
 _PIECE_SAMPLES: Final = 1_600
-_SPARE_DECODERS: Final = 4
+_SPARE_DECODERS: Final = 2
 _SETTINGS: Final = {"loglevel": "FATAL", "fwdflat": False, "bestpathlw": 7.5}
 
 
 class SphinxEngine:
-    """Keeps decoders (90 MB each) for the next sessions with the same words."""
+    """Keeps two decoders (90 MB each) for the next sessions with the same words.
+
+    Who calls again at once may open a session before the last one's decoder is back: then another is made.
+    """
 
     name = "sphinx"
     sample_rate_hz = _RATE_HZ

@@ -31,7 +31,7 @@ from tests.load.talk import TalkLoad
 
 TURNS_A_CALL = 6
 TURN_LIMIT_S = 90.0
-WARM_UP = 0.2
+WARM_UP = 0.4  # pools of decoders, threads and pages fill once; a leak goes on
 STAGGER_S = 2.0
 BAD_TURNS = 0.02  # more than one in fifty is not the machine's moods any more
 
@@ -145,7 +145,15 @@ def main(
     }
     (out / "soak.html").write_text(page(about, series, growths))
     (out / "soak.json").write_text(
-        json.dumps({**about, "growth": [g.row() for g in growths]}, indent=1, ensure_ascii=False) + "\n"
+        json.dumps(
+            {
+                **about,
+                "growth": [g.row() for g in growths],
+                "by minute": {f"{s.what} of {s.of}": [round(v, 1) for _, v in s.by_minute()] for s in series},
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
     )
     for g in growths:
         say(f"{g.what:13} {g.of:8} {g.first:8.1f} → {g.last:8.1f} {g.an_hour:+8.1f} {g.unit} an hour")
