@@ -187,9 +187,9 @@ def named(name: str) -> Character:
     raise KeyError(name)
 
 
-def trained(random: np.random.Generator) -> Character:
-    """One that training may see: a default avatar, or of a seed."""
-    if random.random() < AVATAR_SHARE:
+def trained(random: np.random.Generator, avatars: float = AVATAR_SHARE) -> Character:
+    """One that training may see: a default avatar in a share of cases, or of a seed."""
+    if random.random() < avatars:
         return AVATARS[str(random.choice(sorted(AVATARS)))]
     return character(int(random.integers(TRAINED.start, TRAINED.stop)))
 

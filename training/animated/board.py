@@ -1,0 +1,110 @@
+# mypy: allow-subclassing-any, allow-untyped-decorators
+# mypy: disable-error-code="import-not-found, no-any-return"
+"""What a run shows: TensorBoard (losses by judge, learning rate, pictures), and a line for people."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from parley.engines import Picture
+from training.animated import material
+from training.animated.model import Animator, pasted
+from training.data.cartoon import characters, drawing
+from training.sda.evaluate import bytes_of
+from training.sda.train import pictures
+
+if TYPE_CHECKING:
+    from training.animated.train import Trainer
+
+ROW = 6
+DEVICE = torch.device("cpu")
+
+
+class Board:
+    """The run's events; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writer = SummaryWriter(str(folder))
+        self._told, self._began, self._first = 0.0, time.monotonic(), -1
+
+    def scalars(self, trainer: Trainer, told: dict[str, float]) -> None:
+        """Losses and the learning rate, every tenth step; a line for people every few seconds."""
+        step = trainer.step
+        if self._first < 0 or step <= self._first:  # a stage begins
+            self._first, self._began = step - 1, time.monotonic()
+        if step % 10 == 0:
+            for name, value in told.items():
+                self._writer.add_scalar(f"{trainer.name}/{name}", value, step)
+            self._writer.add_scalar(f"{trainer.name}/rate", trainer.rate(), step)
+        if time.monotonic() - self._told > 10:
+            self._told = time.monotonic()
+            speed = (step - self._first) / max(time.monotonic() - self._began, 1e-9)
+            parts = " ".join(f"{name} {value:.4f}" for name, value in told.items())
+            steps = trainer.config.steps.of(trainer.name)
+            print(f"{trainer.name} {step}/{steps}, {speed:.2f} steps/s: {parts}", flush=True)
+
+    @torch.no_grad()
+    def show(self, trainer: Trainer) -> None:
+        """Pictures of the averaged generator."""
+        sheet = progress(trainer)
+        self._writer.add_image(f"{trainer.name}/pictures", sheet, trainer.step, dataformats="HWC")
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+
+def sheet(rows: list[list[Picture]]) -> Picture:
+    """Rows of pictures of one size as one picture."""
+    return np.vstack([np.hstack(row) for row in rows])
+
+
+def listed(video: Tensor) -> list[Picture]:
+    """[N, 3, n, n] in -1…1 to N pictures."""
+    return list(bytes_of(video.float().clamp(-1, 1)))
+
+
+@torch.no_grad()
+def sampled(net: Animator, count: int, seed: int = 1) -> Tensor:
+    """Characters that nobody drew: [count, 3, size, size]."""
+    z = torch.randn(count, net.model.z, generator=torch.Generator().manual_seed(seed))
+    style = net.mapping(z)
+    return net.synthesis(style[:, None].expand(-1, net.model.layers, -1))[0]
+
+
+@torch.no_grad()
+def progress(trainer: Trainer) -> Picture:
+    """What a stage is learning, by the averaged generator."""
+    net, config = trainer.average, trainer.config
+    random = np.random.default_rng(7)
+    if trainer.name == "base":
+        photos = pictures(material.photo_batch(config.clips, random, ROW), DEVICE)
+        large = torch.nn.functional.interpolate(photos, (config.model.size,) * 2, mode="bilinear")
+        rows = [large, net.portray(net.encoder(large)), sampled(net, ROW)]
+        return sheet([listed(row) for row in rows])
+    parameters = material.parameters(config.speech)
+    faces, stills, told = [], [], []
+    for index in range(ROW):
+        who = characters.held_out(index) if index else characters.JUNO
+        row = parameters[int(random.integers(len(parameters)))]
+        stills.append(drawing.draw(who, drawing.Face(), config.model.size))
+        faces.append(drawing.draw(who, material.face(row, np.zeros(3, np.float32)), config.model.size))
+        told.append(material.told(row))
+    mouth, controls = (torch.from_numpy(np.stack(part)) for part in zip(*told, strict=True))
+    still, real = pictures(np.stack(stills), DEVICE), pictures(np.stack(faces), DEVICE)
+    content = net.encoder(still)
+    made = net.draw(content, net.posed(mouth, controls, torch.zeros(ROW, 3)), still)
+    rows = [real, pasted(still, made.shown), pasted(still, made.painted), net.portray(content)]
+    return sheet([listed(row) for row in [*rows, sampled(net, ROW)]])

@@ -1,0 +1,240 @@
+# mypy: allow-subclassing-any, allow-untyped-decorators
+# mypy: disable-error-code="import-not-found, no-any-return"
+"""Quality on held-out characters, voices and sentences, beside baselines on the same frames.
+
+    python -m training.animated.evaluate training/configs/animated.yaml
+
+What a face does and who it is are read by a network of our own (reader.py, `Gauge`), trained on renders and
+never trained against; the Fréchet distance is in its features and comparable with nothing published.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cpbd
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from scipy import linalg
+from torch import Tensor
+
+from parley.errors import ConfigError
+from services.sda.face import mel
+from services.sda.face.controls import VISEMES
+from training.animated import material
+from training.animated.config import load
+from training.animated.discriminators import mouths
+from training.animated.export import animator_of, photos_encoder_of, spoken
+from training.animated.model import Animator, Content, pasted, window
+from training.animated.reader import DOES, Gauge
+from training.animated.train import enlarged, repeated
+from training.data.cartoon import drawing
+from training.data.cartoon.characters import Character
+from training.data.cartoon.drawing import Face
+from training.sda.clips import Clip
+from training.sda.evaluate import CPBD_EVERY, as_markdown, bytes_of, grey, psnr, similarity
+from training.sda.train import pictures
+
+CLIPS, FRAMES, TOGETHER = 10, 60, 20
+FARTHEST = 6  # frames of lag that are tried
+STILL = np.zeros(3, np.float32)
+DEVICE = torch.device("cpu")
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Take:
+    """A held-out character with held-out speech, as it should look: windows [T, 3, h, w] in -1…1."""
+
+    who: Character
+    clip: Clip
+    still: Tensor
+    real: Tensor
+
+
+def gauge_of(path: Path) -> Gauge:
+    """The network that measures.
+
+    Raises:
+        ConfigError: It has not been trained.
+    """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} does not exist.", fix=f"python -m training.animated.reader {path} --seed 2"
+        )
+    net = Gauge()
+    net.load_state_dict(torch.load(path, weights_only=True))
+    return net.eval().requires_grad_(False)
+
+
+def takes(speech: Path, size: int, count: int = CLIPS) -> list[Take]:
+    """What is measured on."""
+    out = []
+    for who, clip in material.held_out(speech, count):
+        rows = clip.parameters[:FRAMES]
+        drawn = np.stack([drawing.draw(who, material.face(row, STILL), size) for row in rows])
+        still = pictures(drawing.draw(who, Face(), size)[None], DEVICE)
+        out.append(Take(who, clip, still, window(pictures(drawn, DEVICE))))
+    return out
+
+
+@torch.no_grad()
+def speak(net: Animator, take: Take) -> Tensor:
+    """Windows of a take by sound alone, [T, 3, h, w]."""
+    content, made = net.encoder(take.still), []
+    latent = spoken(net, take.clip)[0, : len(take.real)].unflatten(1, (-1, net.model.style))
+    for moves in latent.split(TOGETHER):
+        shown = net.draw(repeated(content, len(moves)), moves, take.still.expand(len(moves), -1, -1, -1))
+        made.append(shown.shown)
+    return torch.cat(made)
+
+
+@torch.no_grad()
+def bank(net: Animator, take: Take) -> Tensor:
+    """The nearest of the character's drawn visemes to what the same ears hear, with the true eyes."""
+    contexts = mel.contexts(mel.of_clip(take.clip.audio()), 0, len(take.real))
+    heard, _ = net.audio(torch.from_numpy(contexts)[None], net.start(1)[0])
+    mouth = net.audio.mouth(heard)[0].numpy()
+    shapes = np.stack([viseme.mouth for viseme in VISEMES.values()])
+    frames = []
+    for row, said in zip(take.clip.parameters, mouth, strict=False):
+        nearest = shapes[np.abs(shapes - said).sum(1).argmin()]
+        shown = np.concatenate([nearest, row[len(nearest) :]]).astype(np.float32)
+        frames.append(drawing.draw(take.who, material.face(shown, STILL), take.still.shape[-1]))
+    return window(pictures(np.stack(frames), DEVICE))
+
+
+@torch.no_grad()
+def figures(made: Tensor, take: Take, gauge: Gauge) -> dict[str, float]:
+    """What is measured of one take; the model card says what each is."""
+    real, size = take.real, take.still.shape[-1]
+    rows = take.clip.parameters[: len(real)]
+    a, b = (bytes_of(mouths(video.clamp(-1, 1))) for video in (made, real))
+    reads = gauge.doing(made).numpy()
+    truth = np.stack([[*row[:4], row[6], row[9]] for row in rows])
+    who = torch.nn.functional.normalize(features(gauge, take, made), dim=1)
+    usual = torch.nn.functional.normalize(gauge.features(take.still), dim=1)
+    lag, correlation = lagged(reads[:, 0], truth[:, 0])
+    apart = (gauge.lips(made) - gauge.lips(real)).unflatten(1, (-1, 2)).norm(dim=2).mean()
+    return {
+        "psnr_mouth": psnr(a, b),
+        "ssim_mouth": similarity(a, b),
+        "lip_distance_px": float(apart) / 10 * size,
+        "recovery": float(np.abs(reads - truth)[:, : DOES.index("lid")].mean()),
+        "lids": float(np.abs(reads - truth)[:, DOES.index("lid")].mean()),
+        "opening_r": correlation,
+        "lag": float(lag),
+        "identity": float((who @ usual.T).min()),
+        "flicker": flicker(made, real),
+        "cpbd": float(np.mean([cpbd.compute(grey(frame)) for frame in a[::CPBD_EVERY]])),
+    }
+
+
+def features(gauge: Gauge, take: Take, made: Tensor) -> Tensor:
+    """Of whole pictures: [T, FEATURES]."""
+    whole = [pasted(take.still.expand(len(part), -1, -1, -1), part) for part in made.split(TOGETHER)]
+    return torch.cat([gauge.features(part) for part in whole])
+
+
+def lagged(made: Doubles, real: Doubles) -> tuple[int, float]:
+    """By how many frames `made` is late, and Pearson's r there."""
+    inner, best = slice(FARTHEST, len(real) - FARTHEST), (0, -1.0)
+    for lag in range(-FARTHEST, FARTHEST + 1):
+        moved = made[inner.start + lag : inner.stop + lag]
+        if moved.std() > 1e-6 and (r := float(np.corrcoef(moved, real[inner])[0, 1])) > best[1]:
+            best = (lag, r)
+    return best
+
+
+def flicker(made: Tensor, real: Tensor) -> float:
+    """Mean change from frame to frame where the truth does not change at all, in levels of 255."""
+    still = (real.diff(dim=0).abs().amax(1, keepdim=True) == 0).float()
+    change = made.diff(dim=0).abs().mean(1, keepdim=True)
+    return float((change * still).sum() / still.sum().clamp(min=1) * 127.5)
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Distance of two sets of features [N, n] taken as normal (Fréchet, 1957; Heusel et al., 2017)."""
+    x, y = (each.numpy().astype(np.float64) for each in (a, b))
+    both = linalg.sqrtm(np.cov(x.T) @ np.cov(y.T) + 1e-9 * np.eye(x.shape[1]))
+    spread = np.trace(np.cov(x.T) + np.cov(y.T) - 2 * np.real(both))
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + spread)
+
+
+def table(said: dict[str, list[Tensor]], among: list[Take], gauge: Gauge) -> dict[str, dict[str, float]]:
+    """Means over takes of every way to draw them, with the Fréchet distance over all their frames."""
+    real = torch.cat([features(gauge, take, take.real) for take in among])
+    out = {}
+    for name, videos in said.items():
+        rows = [figures(made, take, gauge) for made, take in zip(videos, among, strict=True)]
+        mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+        own = torch.cat([features(gauge, take, made) for made, take in zip(videos, among, strict=True)])
+        out[name] = mean | {"frechet": frechet(own, real)}
+    return out
+
+
+@torch.no_grad()
+def portraits(path: Path, realistic: Path, among: list[Take], gauge: Gauge) -> dict[str, float]:
+    """How well whole pictures come out of styles alone: of held-out characters, of noise, of photos."""
+    net, photo = animator_of(path), photos_encoder_of(path)
+    stills = torch.cat([take.still for take in among])
+    content = net.encoder(stills)
+    made = net.portray(Content(content.style, content.offsets, None))
+    z = torch.randn(64, net.model.z, generator=torch.Generator().manual_seed(1))
+    styles = net.mapping(z)[:, None].expand(-1, net.model.layers, -1)
+    drawn = torch.cat([gauge.features(net.synthesis(part)[0]) for part in styles.split(TOGETHER)])
+    random = np.random.default_rng(3)
+    many = pictures(
+        np.stack([drawing.draw(material.characters.held_out(i), material.rest(random), stills.shape[-1])
+                  for i in range(48)]), DEVICE,
+    )  # fmt: skip
+    real = torch.cat([gauge.features(part) for part in many.split(TOGETHER)])
+    seen = material.photos(realistic, "test")
+    names = sorted(set(seen.identities))
+    truth, own = [], []
+    for name in names:
+        where = seen.identities.index(name)
+        who = material.drawn_self(material.named(name), name)
+        truth.append(drawing.draw(who, Face(), stills.shape[-1]))
+        framed = enlarged(pictures(seen.pictures[where][None], DEVICE), stills.shape[-1])
+        own.append(net.portray(photo(framed)))
+    return {
+        "psnr_portrait": psnr(bytes_of(made.clamp(-1, 1)), bytes_of(stills)),
+        "psnr_drawn_self": psnr(bytes_of(torch.cat(own).clamp(-1, 1)), np.stack(truth)),
+        "frechet_samples": frechet(drawn, real),
+    }
+
+
+def main(config: Annotated[Path, typer.Argument(help="The run's YAML.")]) -> None:
+    """Measure a run; writes `quality.json` beside its checkpoint."""
+    run = load(config)
+    gauge = gauge_of(run.out / "gauge.pt")
+    among = takes(run.speech, run.model.size)
+    net = animator_of(run.out / "state.pt")
+    said = {
+        "real": [take.real for take in among],
+        "still": [window(take.still).expand_as(take.real) for take in among],
+        "nearest-viseme bank": [bank(net, take) for take in among],
+        "full": [speak(net, take) for take in among],
+    }
+    other = run.out / "ablation" / "no-sequence" / "state.pt"
+    if other.is_file():
+        said["no video judge"] = [speak(animator_of(other), take) for take in among]
+    told = table(said, among, gauge)
+    early = {
+        "fine-tuned": run.out / "drawn-150.pt",
+        "from scratch": run.out / "ablation" / "scratch" / "drawn-150.pt",
+        "shipped": run.out / "state.pt",
+    }
+    whole = {name: portraits(path, run.clips, among, gauge) for name, path in early.items() if path.is_file()}
+    (run.out / "quality.json").write_text(
+        json.dumps({"table": told, "portraits": whole}, indent=2) + "\n", encoding="utf-8"
+    )
+    print(as_markdown(told), as_markdown(whole), sep="\n\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
