@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from parley.errors import BadRequest
 from parley.media.audio import float_to_pcm16
 from parley.media.clock import SAMPLE_RATE_HZ
 from services.asr.g2p import check_pronunciation, pronounce
@@ -34,17 +35,19 @@ def say(word: str, phones: str) -> bytes:
         phones: ARPAbet, with or without stress.
 
     Raises:
-        BadRequest: `phones` are no ARPAbet.
+        BadRequest: `phones` are no ARPAbet, or too little for a voice to say.
         EngineUnavailable: flite or its voice is not installed.
     """
     clause = f"[{check_pronunciation(word, phones)}]."
-    audio = np.concatenate([chunk.audio for chunk in _engine().synthesize(clause, voice=VOICE, speed=0.9)])
+    chunks = [chunk.audio for chunk in _engine().synthesize(clause, voice=VOICE, speed=0.9)]
+    if not chunks:
+        raise BadRequest(f"No voice can say {phones!r} alone.", fix="Give it a vowel.")
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes(float_to_pcm16(audio))
+        file.writeframes(float_to_pcm16(np.concatenate(chunks)))
     return out.getvalue()
 
 

@@ -86,6 +86,12 @@ def test_a_word_is_pronounced_by_rule_heard_and_taught(http: TestClient, corpus:
     assert wrong.status_code == 400 and "QQ" in wrong.json()["error"]["message"]
 
 
+def test_a_consonant_that_no_voice_can_say_alone_is_refused(http: TestClient) -> None:
+    """Found by `tests.fuzz.review`: it was a server error."""
+    said = http.get(f"{API}/pronunciation/sound", params={"word": "p", "phones": "P"})
+    assert said.status_code == 400 and "vowel" in said.json()["error"]["message"]
+
+
 def test_a_clip_is_heard_in_pieces(http: TestClient) -> None:
     piece = {"start_s": 0.7, "end_s": 2.7}
     whole = http.get(f"{API}/clips/reading-0/sound", params=piece)
