@@ -78,7 +78,7 @@ def verify(path: Path, root: bytes = b"") -> Report:
     """Reads a file's manifest and checks signature and hashes; asks nobody on the network.
 
     Args:
-        path: Of any type that C2PA knows.
+        path: Of any type; some can hold no manifest.
         root: Certificates to trust, PEM.
 
     Raises:
@@ -95,7 +95,7 @@ def verify(path: Path, root: bytes = b"") -> Report:
             c2pa.Reader(path, context=context) as reader,
         ):
             found, state = json.loads(reader.json()), str(reader.get_validation_state())
-    except c2pa.C2paError.ManifestNotFound:
+    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):  # or a type that can hold none
         return Report("none")
     except (c2pa.C2paError, OSError) as error:
         raise MediaError(f"{path} cannot be read: {error}") from error

@@ -124,6 +124,22 @@ def test_verify_prints_what_holds(tmp_path: Path, speech, monkeypatch: pytest.Mo
     assert credentials.load(chosen.folder).fingerprint in shown.stdout
 
 
+def test_a_file_that_can_hold_no_manifest_may_still_be_marked(tmp_path: Path, speech):
+    path = tmp_path / "copy.mka"
+    with av.open(str(path), "w", format="matroska") as file:
+        stream = file.add_stream("libmp3lame", rate=SAMPLE_RATE_HZ, layout="mono")
+        samples = np.frombuffer(float_to_pcm16(watermark.mark(speech, 0xBEE)), "<i2")[None]
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE_HZ
+        resampler = av.AudioResampler(stream.format.name, "mono", SAMPLE_RATE_HZ)
+        for part in resampler.resample(frame):
+            file.mux(stream.encode(part))
+        file.mux(stream.encode(None))
+    result = CliRunner().invoke(app, ["provenance", "verify", str(path)])
+    assert result.exit_code == 1
+    assert "There is no manifest" in result.stdout and "Watermark: 0bee" in result.stdout
+
+
 def test_what_is_no_media_file_is_refused(tmp_path: Path):
     (tmp_path / "x.mp4").write_text("not a film")
     with pytest.raises(MediaError):
