@@ -4,7 +4,7 @@ PARLEY := .venv/bin/parley
 PYTHON := .venv/bin/python
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces load load-full chaos fuzz audit clean
+.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces animated mind load load-full chaos fuzz audit clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,35 @@ faces:  ## render, train and export the generated face again (some hours on two 
 	@$(PYTHON) -m training.sda.card $(FACES) $(GAN)
 	@for a in mira theo; do $(PYTHON) -m training.sda.still --avatar $$a; done
 	@$(PYTHON) -m training.sda.show docs/images/face
+
+ANIMATED := training/configs/animated.yaml
+STYLES := services/sda/weights/animated
+animated:  ## train and export the drawn avatar's face again (an hour or two on two cores)
+	@scripts/setup system render
+	@scripts/setup python train
+	@$(PARLEY) data render --minutes 6 --out data/clips --size 208 --supersample 1 --workers 2
+	@$(PYTHON) -m training.sda.speech data/speech --minutes 40
+	@$(PYTHON) -m training.animated.reader data/runs/animated/reader.pt
+	@$(PYTHON) -m training.animated.reader data/runs/animated/gauge.pt --seed 2
+	@$(PYTHON) -m training.animated.train $(ANIMATED)
+	@$(PYTHON) -m training.animated.ablate $(ANIMATED)
+	@$(PYTHON) -m training.animated.evaluate $(ANIMATED)
+	@$(PYTHON) -m training.animated.export data/runs/animated/state.pt $(STYLES)
+	@$(PYTHON) -m training.data.cartoon.bank --avatar juno
+	@$(PYTHON) -m training.animated.still --avatar juno
+	@$(PYTHON) -m training.animated.card $(ANIMATED) $(STYLES)
+	@$(PYTHON) -m training.animated.show $(ANIMATED) docs/images/animated
+
+mind:  ## train, measure and export the small transformer mind again (half an hour of one core)
+	@scripts/setup system words
+	@scripts/setup python train
+	@$(PYTHON) -m training.llm.base data/llm/base
+	@$(PARLEY) train llm training/configs/llm-base.yaml
+	@$(PYTHON) -m training.llm.prepare training/configs/llm-avatars-corpus.yaml
+	@$(PARLEY) train llm training/configs/llm-avatars.yaml
+	@$(PYTHON) -m training.llm.evaluate training/configs/llm-avatars.yaml
+	@$(PYTHON) -m training.llm.export model data/runs/llm-avatars/model data/llm/served
+	@$(PYTHON) -m services.llm.compare --model transformer=data/llm/served
 
 load: setup-dev  ## short load test: each service and the whole, with 1 and 2 clients (two minutes)
 	@$(PYTHON) -m tests.load run --seconds 10 --clients 1 --clients 2

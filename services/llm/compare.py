@@ -3,6 +3,9 @@
     python -m services.llm.compare                                   `notes` alone
     python -m services.llm.compare --model tuned=data/llm/served     and a transformer, with and without notes
     python -m services.llm.compare --model tuned=… --show tuned      and what it said
+    python -m services.llm.compare --fit data/llm/served             how readily it should admit not to know
+
+`--fit` looks at the development set alone.
 
 Every mind is asked each question in a conversation of its own, through the service's one path from turn to
 clauses. The judge then sees a question and a reply, not whose it is. Its rules:
@@ -35,16 +38,18 @@ import yaml
 from parley.engines import LlmEngine
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.config import LlmSettings
-from services.llm.engines import load
-from services.llm.engines.notes import COMMON
+from services.llm.engines.notes import COMMON, NotesEngine
+from services.llm.engines.transformer import TransformerEngine
 from services.llm.engines.transformer_notes import notes_of
-from services.llm.evaluate import DETAILS, HELD_OUT, SETS, Question, load_questions
+from services.llm.evaluate import DETAILS, DEVELOPMENT, HELD_OUT, SETS, Question, load_questions
+from services.llm.notes.embedder import Embedder
 from services.llm.notes.markdown import parse_file
 from services.llm.notes.words import STOP_WORDS, normal, stem
 from services.llm.policy import load_policy
 from services.llm.replies import reply_pieces
 
 FACTS = SETS / "facts.yaml"
+BIASES = (-6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0)
 SUPPORT = 0.8
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _SLOT = re.compile(r"\\\{\w+\\\}")
@@ -95,7 +100,7 @@ class Judge:
 
     def __call__(self, question: Question, reply: str) -> Verdict:
         """Judges a reply. The facts are those of the question as it was typed."""
-        sentences = [s for s in _SENTENCE.split(reply.strip()) if s and not self._is_stock(s)]
+        sentences = self._asserting(reply)
         made_up = any(self._support(question.avatar, s) < SUPPORT for s in sentences)
         asserts = bool(sentences)
         if question.notes:
@@ -104,6 +109,13 @@ class Judge:
         else:
             right, false = not asserts, asserts
         return Verdict(right, asserts, made_up, made_up or false)
+
+    def asserts(self, reply: str) -> bool:
+        """Rule 1."""
+        return bool(self._asserting(reply))
+
+    def _asserting(self, reply: str) -> list[str]:
+        return [s for s in _SENTENCE.split(reply.strip()) if s and not self._is_stock(s)]
 
     def _is_stock(self, sentence: str) -> bool:
         return sentence.endswith("?") or any(pattern.fullmatch(sentence) for pattern in self._stock)
@@ -178,14 +190,37 @@ def figures(said: Sequence[Said], verdicts: Sequence[Verdict]) -> dict[str, str]
     }
 
 
+async def fit(folder: Path, every: int) -> dict[float, float]:
+    """Accuracy on the development set by bias: the right note is told, or none where there is none."""
+    settings = LlmSettings(transformer=folder)
+    engine, judge = TransformerEngine(settings), Judge(settings, {})
+    questions = [q for q in load_questions(DEVELOPMENT) if not q.heard][::every]
+    right = dict.fromkeys(BIASES, 0)
+    for question in questions:
+        for bias in BIASES:
+            engine.unknown_bias = bias
+            turn = pb.Turn(
+                avatar=question.avatar, history=[pb.Message(role=pb.ROLE_USER, text=question.text)]
+            )
+            pieces = [piece async for piece in reply_pieces(engine, turn)]
+            told = {note for piece in pieces for note in piece.citations}
+            silent = not judge.asserts("".join(piece.text for piece in pieces))
+            right[bias] += bool(told & question.notes) and not silent if question.notes else silent
+    return {bias: round(count / len(questions), 3) for bias, count in right.items()}
+
+
 def engines(models: Mapping[str, Path]) -> dict[str, LlmEngine]:
-    """`notes`, and each model with notes and from memory alone."""
-    found = {"notes": load("notes", LlmSettings())}
+    """`notes`; each model held to its notes, with notes but free in its words, and from memory alone."""
+    settings, embedder = LlmSettings(), Embedder()
+    found: dict[str, LlmEngine] = {
+        "notes": NotesEngine(settings.avatars_dir, embedder, policy=settings.policy)
+    }
     for name, folder in models.items():
-        found[name] = load("transformer", LlmSettings(transformer=folder))
-        found[f"{name}, no retrieval"] = load(
-            "transformer", LlmSettings(transformer=folder, transformer_retrieves=False)
-        )
+        held = settings.model_copy(update={"transformer": folder})
+        free = held.model_copy(update={"transformer_grounded": False})
+        alone = free.model_copy(update={"transformer_retrieves": False})
+        for told, kind in ((held, name), (free, f"{name}, free"), (alone, f"{name}, no retrieval")):
+            found[kind] = TransformerEngine(told, embedder)
     return found
 
 
@@ -202,7 +237,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compares minds on the held-out questions.")
     parser.add_argument("--model", action="append", default=[], help="NAME=FOLDER of an exported transformer")
     parser.add_argument("--show", default="", help="print what this mind said, and the verdict")
+    parser.add_argument("--fit", type=Path, help="folder of an exported transformer")
+    parser.add_argument("--every", type=int, default=1, help="of the development questions, every n-th")
     options = parser.parse_args()
+    if options.fit:
+        print(asyncio.run(fit(options.fit, options.every)))
+        return
     models = {name: Path(folder) for name, _, folder in (each.partition("=") for each in options.model)}
     judge = Judge(LlmSettings(), yaml.safe_load(FACTS.read_text(encoding="utf-8")))
     minds = engines(models)

@@ -53,6 +53,13 @@ class LlmSettings(ServiceSettings):
         description="transformer: folder of an exported model; LoRA adapters in its `adapters`.",
     )
     transformer_tokens: int = Field(default=96, description="transformer: longest reply.", ge=1)
+    transformer_grounded: bool = Field(
+        default=True, description="transformer: says only sentences of the notes in front of it."
+    )
+    transformer_unknown_bias: float = Field(
+        default=0.0,
+        description="transformer: how readily it says, grounded, that it does not know (a logit).",
+    )
     transformer_retrieves: bool = Field(
         default=True, description="transformer: is given notes; without, it answers from memory alone."
     )

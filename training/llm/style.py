@@ -51,7 +51,8 @@ class Style:
 
     def _scaled(self, counted: NDArray[np.float32]) -> NDArray[np.float32]:
         features = np.log1p(counted) * self._rarity
-        return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6)
+        length = np.linalg.norm(features, axis=1, keepdims=True)
+        return np.asarray(features / np.maximum(length, 1e-6), np.float32)
 
 
 def _squashed(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Engine `transformer`: a small language model in this process, which answers from the notes given to it."""
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -18,9 +19,10 @@ from parley.engines import TextDelta
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.config import LlmSettings
 from services.llm.engines.notes import frozen
+from services.llm.engines.transformer_grounding import Grounding
 from services.llm.engines.transformer_model import Adapter, Past, TransformerModel
 from services.llm.engines.transformer_notes import given, known, notes_of
-from services.llm.engines.transformer_prompt import END, SPECIAL, asked, plain, rendered
+from services.llm.engines.transformer_prompt import END, NOTE, SPECIAL, asked, plain, rendered
 from services.llm.notes import skills
 from services.llm.notes.dialogue import REFUSE
 from services.llm.notes.embedder import Embedder
@@ -32,6 +34,7 @@ from services.llm.replies import rest_after
 TALKS_KEPT = 16
 KEPT_S = 600.0
 _RESTS_ON = 0.6  # of the reply's telling words
+_IN_SIGHT = re.compile(rf"{re.escape(NOTE)}(?:<\|fit\d\|>)?(.*?)(?=<\|)")
 
 Ids = NDArray[np.int64]
 
@@ -86,6 +89,9 @@ class TransformerEngine:
 
     What the policy refuses, the time, and sums are answered by rule, as the `notes` engine does.
     `turn.instructions` has no meaning for it: it is too small to be told who to be.
+
+    Attributes:
+        unknown_bias: See `LlmSettings.transformer_unknown_bias`.
     """
 
     name = "transformer"
@@ -107,13 +113,14 @@ class TransformerEngine:
         self.model = (
             f"{self._net.manifest['model']}, {self._net.manifest['parameters'] / 1e6:.1f} M parameters"
         )
+        self.unknown_bias = settings.transformer_unknown_bias
         self._policy = load_policy(settings.policy)
         self._embedder = embedder or Embedder()
         self._talks = Talks()
         self._indexes = lru_cache(maxsize=64)(self._index)
         self._adapters = lru_cache(maxsize=64)(self._read_adapter)
         tokens = self._net.tokenizer
-        self._end = tokens.token_to_id(END)
+        self._end = int(tokens.token_to_id(END))
         self._unsaid = np.array([tokens.token_to_id(token) for token in SPECIAL if token != END])
         for avatar in list_avatars(settings.avatars_dir):
             self._indexes(avatar.name, frozen(avatar.notes))
@@ -131,6 +138,7 @@ class TransformerEngine:
             return
         adapter = self._adapter_of(avatar)
         prompt, matches = await asyncio.to_thread(self._prompt, turn, avatar)
+        grounding = self._grounding(avatar, prompt, matches, spoken)
         ids = np.array([*prompt, *self._tokens(spoken)], np.int64)
         past = self._talks.begun(ids, avatar.mind.adapter) or self._net.nothing()
         new, said = ids[len(past) :], spoken
@@ -141,8 +149,12 @@ class TransformerEngine:
             logits[self._unsaid] = -np.inf
             if at == 0 and not spoken:
                 logits[self._end] = -np.inf
+            if grounding is not None:
+                logits = grounding.held(logits, self.unknown_bias)
             new = np.array([int(logits.argmax())], np.int64)
             ids = np.append(ids, new)
+            if grounding is not None:
+                grounding.take(int(new[0]))
             if new[0] == self._end:
                 break
             if text := stream.step(self._net.tokenizer, int(new[0])):
@@ -183,6 +195,27 @@ class TransformerEngine:
             talk = talk[1:]
             ids = self._tokens(rendered([system, *talk]))
         return ids[-room:], matches
+
+    def _grounding(
+        self, avatar: Avatar, prompt: list[int], matches: Sequence[Match], spoken: str
+    ) -> Grounding | None:
+        """What the reply may say: the notes in the prompt, and that it does not know. None: anything."""
+        if not self._settings.transformer_grounded:
+            return None
+        text = self._net.tokenizer.decode(prompt, skip_special_tokens=False)
+        told = [note.partition(": ")[2] for note in _IN_SIGHT.findall(text)]
+        notes = self._indexes(avatar.name, frozen(avatar.notes)).notes
+        offered = [match.note for match in matches if match.note.offered] or [n for n in notes if n.offered]
+        subject = offered[0] if offered else notes[0]
+        admitted = next(note for note in notes if note.internal and note.key == "unknown").answers
+        stock = [
+            words.replace("{subject}", subject.heading).replace("{topic}", subject.topic)
+            for words in admitted
+        ]
+        grounding = Grounding(told, stock, self._tokens, self._end)
+        for token in self._tokens(spoken):
+            grounding.take(token)
+        return grounding
 
     def _tokens(self, text: str) -> list[int]:
         return list(self._net.tokenizer.encode(text, add_special_tokens=False).ids)

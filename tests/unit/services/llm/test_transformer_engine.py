@@ -27,7 +27,9 @@ AVATARS = REPOSITORY / "avatars"
 
 @pytest.fixture
 def engine() -> TransformerEngine:
-    return TransformerEngine(LlmSettings(transformer=TINY, avatars_dir=AVATARS), embedder())
+    return TransformerEngine(
+        LlmSettings(transformer=TINY, avatars_dir=AVATARS, transformer_grounded=False), embedder()
+    )
 
 
 @pytest.fixture
@@ -173,7 +175,9 @@ async def test_an_adapter_is_swapped_at_run_time(own_avatars: Path, tmp_path: Pa
     folder = shutil.copytree(TINY, tmp_path / "served")
     random_adapter(folder / "adapters" / "one.npz", 1)
     random_adapter(folder / "adapters" / "two.npz", 2)
-    engine = TransformerEngine(LlmSettings(transformer=folder, avatars_dir=own_avatars), embedder())
+    engine = TransformerEngine(
+        LlmSettings(transformer=folder, avatars_dir=own_avatars, transformer_grounded=False), embedder()
+    )
     manifest = own_avatars / "mira" / "avatar.yaml"
     plain, replies = manifest.read_text(), []
     for number, name in enumerate(("", "one", "two", "")):
@@ -188,7 +192,9 @@ async def test_a_missing_adapter_and_one_of_another_model_name_the_fix(
     own_avatars: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(TINY, tmp_path / "served")
-    engine = TransformerEngine(LlmSettings(transformer=folder, avatars_dir=own_avatars), embedder())
+    engine = TransformerEngine(
+        LlmSettings(transformer=folder, avatars_dir=own_avatars, transformer_grounded=False), embedder()
+    )
     manifest = own_avatars / "mira" / "avatar.yaml"
     manifest.write_text(f"{manifest.read_text()}mind:\n  adapter: mine\n")
     with pytest.raises(EngineUnavailable, match="export adapter"):
