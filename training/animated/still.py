@@ -3,7 +3,7 @@
 """A drawing to what the `animated` engine needs of an avatar: `avatars/NAME/face/still.npz`.
 
     python -m training.animated.still --avatar juno                  # a default avatar, or "seed-17"
-    python -m training.animated.still --avatar ada --photo ada.jpg   # anyone's drawn self, from one photo
+    python -m training.animated.still --avatar ada --photo ada.jpg   # of who agreed: parley consent
 
 A drawing tells no depth: the head is taken to be as deep as an average one. With a photo, the encoder that
 learnt from realistic heads gives the styles, and the generator of drawings draws them.
@@ -17,8 +17,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from parley import consent
 from parley.engines import Picture
-from services.sda.face import bank, portrait
+from parley.intake.decode import decode_picture
+from services.sda.face import portrait
 from services.sda.face.styles import WEIGHTS
 from training.data.cartoon import characters, drawing
 from training.data.synthetic_faces.bank import displacement
@@ -57,7 +59,7 @@ def drawn(photo: Path, weights: Path) -> Picture:
     from training.animated.photo import draw
     from training.sda.still import framed
 
-    return draw(framed(bank.decode(np.fromfile(photo, np.uint8)), SIZE), weights)
+    return draw(framed(decode_picture(photo.read_bytes()), SIZE), weights)
 
 
 def main(
@@ -67,11 +69,16 @@ def main(
     weights: Annotated[Path, typer.Option(help="Exported generator.")] = WEIGHTS,
     avatars: Annotated[Path, typer.Option(help="Folder of avatars.")] = Path("avatars"),
 ) -> None:
-    """Prepare an avatar's still for the `animated` engine."""
+    """Prepare an avatar's still for the `animated` engine.
+
+    Raises:
+        ConsentMissing: A photo of a person of whom there is no consent record.
+    """
     path = avatars / avatar / "face" / "still.npz"
     if photo is None:
         picture = drawing.draw(characters.named(character or avatar), drawing.Face(), SIZE)
     else:
+        consent.require(avatars / avatar, "face")
         picture = drawn(photo, weights)
     prepare(picture, path)
     print(f"{path}: {path.stat().st_size / 1024:.0f} kB")

@@ -1,5 +1,6 @@
 """Nobody's likeness without a consent record that holds."""
 
+import importlib
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -77,8 +78,9 @@ def test_the_default_avatars_are_like_nobody() -> None:
         assert load_avatar(REPOSITORY / "avatars", name).likeness == "none"
 
 
-def test_a_photo_is_not_even_opened_without_consent(tmp_path: Path) -> None:
-    still = pytest.importorskip("training.sda.still")
+@pytest.mark.parametrize("module", ["training.sda.still", "training.animated.still"])
+def test_a_photo_is_not_even_opened_without_consent(tmp_path: Path, module: str) -> None:
+    still = importlib.import_module(module)
     with pytest.raises(ConsentMissing, match="no consent record for 'ada'"):
         still.main("ada", photo=tmp_path / "missing.jpg", avatars=tmp_path)
 
