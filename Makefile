@@ -4,7 +4,7 @@ PARLEY := .venv/bin/parley
 PYTHON := .venv/bin/python
 export OMP_NUM_THREADS := 1
 
-.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces animated mind load load-full chaos fuzz audit clean
+.PHONY: help setup setup-dev demo up test test-training test-deploy lint format proto bench web banks faces animated mind load load-full chaos soak fuzz audit clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -110,13 +110,17 @@ load: setup-dev  ## short load test: each service and the whole, with 1 and 2 cl
 load-full: setup-dev  ## up to the knee of each service and of the whole (half an hour); see artifacts/load
 	@$(PYTHON) -m tests.load run --seconds 60 --most 24
 
-chaos: setup-dev  ## the table of faults: every service killed and stalled while it speaks (five minutes)
+chaos: setup-dev  ## the table of faults: processes and links broken while it speaks (a quarter of an hour)
 	@$(PYTHON) -m pytest tests/chaos tests/chaos/table
 
-fuzz: setup-dev  ## fuzz framing, events and the HTTP API, five minutes each
+soak: setup-dev  ## three people talk for half an hour, and nothing may grow; see artifacts/soak
+	@$(PYTHON) -m tests.chaos.soak
+
+fuzz: setup-dev  ## fuzz framing, events and both HTTP APIs, five minutes each
 	@scripts/setup python fuzz
 	@for t in framing events schema; do $(PYTHON) -m tests.fuzz $$t --seconds 300 || exit 1; done
 	@$(PYTHON) -m tests.fuzz.http --seconds 300
+	@$(PYTHON) -m tests.fuzz.review --seconds 300
 
 audit: setup-dev  ## licences and known weaknesses of what is installed; see artifacts/audit
 	@scripts/setup python audit
