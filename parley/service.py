@@ -1,7 +1,6 @@
 """The shell of every model service: one process, two doors (gRPC and the chain's worker) onto one engine."""
 
 import asyncio
-import importlib.metadata
 import logging
 import os
 import signal
@@ -22,6 +21,7 @@ from parley.handover import notify_ready, port_free
 from parley.rpc.server import RpcServer
 from parley.settings import Settings, check_bind, is_loopback
 from parley.telemetry import logs, metrics, tracing
+from parley.version import version
 from proto.parley.v1 import info_pb2
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ async def run(service: Service, settings: ServiceSettings) -> None:
             name=service.name,
             engine=service.engine,
             model=service.model,
-            version=_version(),
+            version=version(),
             calls_tools=service.calls_tools,
         ),
         add_to=service.add_to,
@@ -188,11 +188,3 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-
-
-def _version() -> str:
-    """Parley's version; "source" when it runs from a checkout that was never installed."""
-    try:
-        return importlib.metadata.version("parley")
-    except importlib.metadata.PackageNotFoundError:
-        return "source"

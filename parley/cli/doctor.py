@@ -50,6 +50,7 @@ OPTIONAL_PROGRAMS = {
 }
 PACKAGES = (
     "av",
+    "c2pa",
     "fastapi",
     "grpc",
     "numpy",
