@@ -367,7 +367,7 @@ class Session:
                 put(tell.UserSpeechStarted(self._item(turn), _ms(at)))
             case do.ShowPartial(turn, text, stable):
                 put(tell.UserPartial(self._item(turn), text, stable))
-                if words := self._foresight.partial(turn, text, stable, now):
+                if words := self._foresight.partial(turn, text, now):
                     self._replies.foresee(words, self.config)
             case do.EndTurn(turn, at):
                 self._end_turn(turn, at)

@@ -15,7 +15,7 @@ from services.llm.tools.rounds import Toolbox, offered
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-LIMIT_S = 5.0
+LIMIT_S = 10.0
 _READ = Counter("parley_llm_prefills_total", "Turns read ahead, by how that ended.", ["end"])
 
 
@@ -28,7 +28,11 @@ class ReadsAhead(LlmEngine, Protocol):
 
 
 class Foresight:
-    """Reads ahead for several conversations, at most `AT_ONCE` of them, and only the newest of each."""
+    """Reads ahead for several conversations, at most `AT_ONCE` of them.
+
+    Of each only the newest words count. But what is being read is read to its end before they are: hints that
+    come faster than the server reads would otherwise let none of it be finished.
+    """
 
     def __init__(self, engine: ReadsAhead, toolbox: Toolbox | None = None) -> None:
         """Args:
@@ -38,6 +42,7 @@ class Foresight:
         self._engine = engine
         self._toolbox = toolbox
         self._reading: dict[str, asyncio.Task[None]] = {}
+        self._newest: dict[str, pb.Turn] = {}
 
     async def run(self, chain: Chain) -> None:
         """Follows the chain's hints until cancelled."""
@@ -50,34 +55,34 @@ class Foresight:
                 self.stop(session)
 
     def take(self, turn: pb.Turn) -> None:
-        """A hint: stops reading what the session hinted before, and reads this."""
+        """A hint. One without words says that another process reads for this session now."""
         session = turn.trace.session
-        self.stop(session)
         if not turn.history:
-            return
-        if len(self._reading) >= AT_ONCE:
+            self.stop(session)
+        elif session in self._reading:
+            self._newest[session] = turn
+        elif len(self._reading) >= AT_ONCE:
             _READ.labels("no_room").inc()
-            return
-        task = asyncio.create_task(self._read(turn), name=f"prefill {session}")
-        self._reading[session] = task
-        task.add_done_callback(lambda done: self._forget(session, done))
+        else:
+            self._newest[session] = turn
+            self._reading[session] = asyncio.create_task(self._read(session), name=f"prefill {session}")
 
     def stop(self, session: str) -> None:
-        """The turn is over, or goes on in another way: what is read for it now comes too late."""
+        """The turn is over: what is read for it now comes too late."""
+        self._newest.pop(session, None)
         if task := self._reading.pop(session, None):
             task.cancel()
 
-    def _forget(self, session: str, task: asyncio.Task[None]) -> None:
-        if self._reading.get(session) is task:
-            del self._reading[session]
-
-    async def _read(self, turn: pb.Turn) -> None:
+    async def _read(self, session: str) -> None:
         try:
-            async with asyncio.timeout(LIMIT_S):
-                await self._engine.prefill(offered(self._engine, turn, self._toolbox))
-            _READ.labels("read").inc()
+            while (turn := self._newest.pop(session, None)) is not None:
+                async with asyncio.timeout(LIMIT_S):
+                    await self._engine.prefill(offered(self._engine, turn, self._toolbox))
+                _READ.labels("read").inc()
+            del self._reading[session]
+        except TimeoutError:
+            _READ.labels("too_slow").inc()
+            self.stop(session)
         except asyncio.CancelledError:
             _READ.labels("overtaken").inc()
             raise
-        except TimeoutError:
-            _READ.labels("too_slow").inc()

@@ -46,6 +46,7 @@ def calling(city: str) -> list[dict[str, Any]]:
 async def test_a_function_is_called_and_its_result_spoken(artifacts: Path) -> None:
     async with listening_server() as (model, url):
         env = {"PARLEY_LLM_ENGINE": "vllm", "PARLEY_LLM_URL": url, "PARLEY_LLM_MODEL": "m"}
+        env["PARLEY_SDA_ENGINE"] = "fake"
         stack = RunningStack(artifacts / "logs" / "tools", env)
         await asyncio.to_thread(stack.__enter__)
         try:

@@ -41,7 +41,6 @@ class FakeEars:
     def __init__(self) -> None:
         self.said = ""
         self.final_s = 0.06
-        self.stable = False  # what was understood will not change
         self.gone = False
         self.opened: list[asr_pb2.ListenConfig] = []
         self.streams: list[FakeEarStream] = []
@@ -115,8 +114,7 @@ class FakeEarStream:
             self.tell(asr_pb2.ListenEvent(pause=asr_pb2.Pause(heard_samples=self._samples)))
         if self._speaking and self._ears.said != self._last_partial:
             self._last_partial = self._ears.said
-            stable = len(self._ears.said) if self._ears.stable else 0
-            self.tell(asr_pb2.ListenEvent(partial=asr_pb2.Partial(text=self._ears.said, stable_chars=stable)))
+            self.tell(asr_pb2.ListenEvent(partial=asr_pb2.Partial(text=self._ears.said)))
 
     async def events(self) -> AsyncIterator[asr_pb2.ListenEvent]:
         while (event := await self._events.get()) is not None:

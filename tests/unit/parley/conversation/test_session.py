@@ -569,15 +569,14 @@ async def test_what_is_being_said_is_told_to_a_mind_that_listens() -> None:
                 hints.append(turn)
 
         listening = asyncio.create_task(listen())
-        stage.ears.stable = True
         await stage.person.ask("what is the biggest planet of them all")
         await stage.front.until(tell.ReplyStarted)
         listening.cancel()
     words = [turn.history[-1].text for turn in hints]
-    assert len(words) >= 2 and words[0].startswith("what is")
+    assert len(words) >= 3 and words[0].startswith("what")
     assert all(later.startswith(earlier) for earlier, later in pairwise(words))
     assert all(turn.history[0].text == "hello" and turn.avatar == "mira" for turn in hints)
-    assert stage.workers.turns[0].history[-1].text.startswith(words[-1])
+    assert words[-1] == stage.workers.turns[0].history[-1].text
 
 
 @virtual
@@ -592,7 +591,6 @@ async def test_where_no_mind_listens_nothing_more_is_told_for_a_while() -> None:
             return await foresee(turn)
 
         stage.chain.foresee = counted  # type: ignore[method-assign]
-        stage.ears.stable = True
         await stage.person.ask("what is the biggest planet of them all")
         await stage.front.until(tell.ReplyStarted)
     assert told == 1

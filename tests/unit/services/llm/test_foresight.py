@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from parley.chain.foresight import taken_back
 from parley.chain.memory import MemoryChain
 from proto.parley.v1 import chain_pb2 as pb
 from services.llm.foresight import AT_ONCE, Foresight
@@ -73,26 +73,37 @@ async def test_a_server_that_fails_to_read_ahead_is_asked_once_and_nobody_is_tol
     assert len(server.requests) == 1
 
 
-async def test_only_the_newest_words_of_a_talk_are_read_and_none_once_the_turn_is_there() -> None:
+async def test_what_is_being_read_is_read_to_its_end_and_then_the_newest_words() -> None:
     async with serving(prefill="on") as (server, engine):
-        server.script = [server.says(then="hang")]
+        server.script = [server.says("x", pause_s=0.1)]
         chain, foresight = MemoryChain(), Foresight(engine)
         following = asyncio.create_task(foresight.run(chain))
         await asyncio.sleep(0)
-        assert await chain.foresee(turn("what is the"))
-        await until(lambda: len(server.requests) == 1)
-        await chain.foresee(turn("what is the north star"))
-        async with asyncio.timeout(5):
-            await server.aborted.wait()
+        for words in ("what is", "what is the", "what is the north"):
+            assert await chain.foresee(turn(words))
+            await until(lambda: server.requests)
         await until(lambda: len(server.requests) == 2)
-        server.aborted.clear()
-        foresight.stop("s")
-        async with asyncio.timeout(5):
-            await server.aborted.wait()
+        await asyncio.sleep(0.3)
+        assert not server.aborted.is_set()
         following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        await asyncio.gather(following, return_exceptions=True)
         await chain.close()
+    assert [prompt.rpartition("\n")[2] for prompt in prompts(server)] == ["what is", "what is the north"]
+
+
+async def test_the_turn_itself_and_another_reader_abort_the_reading() -> None:
+    async with serving(prefill="on") as (server, engine):
+        server.script = [server.says(then="hang")]
+        foresight = Foresight(engine)
+        for number, stop in enumerate(
+            (lambda: foresight.stop("s"), lambda: foresight.take(taken_back(turn("x")))), 1
+        ):
+            server.aborted.clear()
+            foresight.take(turn("what is the"))
+            await until(lambda number=number: len(server.requests) == number)  # type: ignore[misc]
+            stop()
+            async with asyncio.timeout(5):
+                await server.aborted.wait()
 
 
 async def test_a_busy_mind_reads_ahead_for_few_at_once() -> None:
