@@ -20,6 +20,12 @@ def _gan(settings: SdaSettings) -> FaceEngine:
     return GanEngine(settings.avatars_dir, batch=settings.batch)
 
 
+def _animated(settings: SdaSettings) -> FaceEngine:
+    from services.sda.engines.animated import AnimatedEngine
+
+    return AnimatedEngine(settings.avatars_dir, batch=settings.batch)
+
+
 def _fake(settings: SdaSettings) -> FaceEngine:
     from services.sda.engines.fake import FakeEngine
 
@@ -29,6 +35,7 @@ def _fake(settings: SdaSettings) -> FaceEngine:
 ENGINES: dict[str, Callable[[SdaSettings], FaceEngine]] = {
     "visemes": _visemes,
     "gan": _gan,
+    "animated": _animated,
     "fake": _fake,
 }
 DEFAULT = "gan"
