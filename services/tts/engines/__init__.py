@@ -52,12 +52,12 @@ def load(name: str, settings: TtsSettings) -> ClosableTtsEngine:
 
 
 def _embedded(settings: TtsSettings) -> ClosableTtsEngine:
-    """Whatever is installed of festival and flite; an avatar that needs the rest gets the error."""
+    """Whatever is installed of them; an avatar that needs the rest gets the error."""
     from services.tts.engines.embedded import EmbeddedEngine
 
     engines: dict[str, TtsEngine] = {}
     missing: dict[str, str] = {}
-    for name in ("festival", "flite"):
+    for name in ("festival", "flite", "fastpitch"):
         try:
             engines[name] = load(name, settings)
         except EngineUnavailable as error:

@@ -1,4 +1,4 @@
-"""All voices of the synthesisers that Debian carries, behind one engine: "festival/slt", "flite/rms", …"""
+"""All voices that need no PyTorch, Debian's and our own, behind one engine: "festival/slt", "flite/rms", …"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,6 +8,7 @@ from parley.errors import EngineUnavailable
 FIXES = {
     "festival": "apt install festival festvox-us-slt-hts",
     "flite": "apt install flite libflite1",
+    "fastpitch": "set PARLEY_TTS_MODEL to a voice that training/tts made",
 }
 
 
