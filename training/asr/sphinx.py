@@ -62,9 +62,9 @@ def adapt_to(config: Config) -> promote.Verdict:
     for number, strength in enumerate(STRENGTHS):
         path = config.out / f"strength-{number}.lm.bin"
         write(adapt(read(base), texts, strength), path)
-        found = judge(_ears(path), corpus["dev"], lexicon, expecting=True)
-        print(f"{strength}: development {found.told()}", flush=True)
-        tried.append(_Adapted(path, strength, found))
+        heard = judge(_ears(path), corpus["dev"], lexicon, expecting=True)
+        print(f"{strength}: development {heard.told()}", flush=True)
+        tried.append(_Adapted(path, strength, heard))
     best = min(tried, key=lambda each: each.development.wer)
     served = promote.current(config.models, "sphinx")
     before_path = config.models / "asr" / served / SPHINX_MODEL if served else base
