@@ -1,8 +1,8 @@
-"""`python -m tests.deploy.figures`: what the images cost, and how long `docker compose up` takes to speak.
+"""`python -m tests.deploy.figures`: what the images cost, and how long `docker compose up` needs to speak.
 
-Prints JSON: seconds to build each image, sizes, and seconds from `docker compose up` to healthy and to the end
-of the first spoken answer: cold (containers, networks and volumes are made) and warm (they start again). Needs
-Docker with Compose v2.
+Prints JSON: seconds to build each image, its size, and seconds from `docker compose up` to healthy and to the
+end of the first spoken answer, cold (containers, networks and volumes are made) and warm (they start again).
+Needs Docker with Compose v2.
 """
 
 import json
