@@ -64,8 +64,8 @@ Identities {kept.identities.first} to {kept.identities.last}, voices {voices},
 
 {ablation["steps"]} adversarial steps from the same reconstruction, without one of them
 (`training/sda/ablate.py`). What one of them is good for shows in what is lost without it: sharpness (`cpbd`)
-and motion (`jitter`, nearer to 1 is nearer to real video). What all of them give over a whole training shows in
-the first table (`full` against `reconstruction`).
+and motion (`jitter`, nearer to 1 is nearer to real video). What all of them give over a whole training shows
+in the first table (`full` against `reconstruction`).
 
 {as_markdown(ablation["table"])}
 
