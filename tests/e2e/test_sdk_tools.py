@@ -85,7 +85,8 @@ async def talk(url: str, model: Any) -> None:
         audio = b"".join(base64.b64decode(e.delta) for e in events if e.type == "response.output_audio.delta")
         assert said == "It rains in Oslo." and len(audio) > 24_000
         *_, asked, made, came = model.requests[-1]["messages"]
-        assert (asked["content"], made["tool_calls"][0]["id"]) == ("Will it rain in Oslo?", "call_Oslo")
+        assert asked["content"].endswith("Will it rain in Oslo?")
+        assert made["tool_calls"][0]["id"] == "call_Oslo"
         assert (came["role"], came["content"]) == ("tool", "rain")
 
         # A result that comes after the person's newer words is dropped, and says so.
