@@ -49,7 +49,7 @@ from services.llm.policy import load_policy
 from services.llm.replies import reply_pieces
 
 FACTS = SETS / "facts.yaml"
-BIASES = (-6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0)
+BIASES = (-4.0, -2.0, -1.0, 0.0, 1.0)
 SUPPORT = 0.8
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _SLOT = re.compile(r"\\\{\w+\\\}")

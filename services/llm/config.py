@@ -57,7 +57,7 @@ class LlmSettings(ServiceSettings):
         default=True, description="transformer: says only sentences of the notes in front of it."
     )
     transformer_unknown_bias: float = Field(
-        default=0.0,
+        default=-2.0,
         description="transformer: how readily it says, grounded, that it does not know (a logit).",
     )
     transformer_retrieves: bool = Field(

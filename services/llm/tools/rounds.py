@@ -78,7 +78,7 @@ async def in_rounds(
             async for delta in deltas:
                 said += delta.text
                 calls += delta.calls
-                if delta.text:
+                if delta.text or delta.citations:
                     yield delta
         if all(call.name in theirs for call in calls):
             if calls:
