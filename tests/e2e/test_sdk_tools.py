@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
+from tests.e2e.test_sdk import one_turn
 from tests.stack import RunningStack
 from tests.unit.services.llm.model_server import listening_server
 
@@ -46,7 +47,7 @@ def calling(city: str) -> list[dict[str, Any]]:
 async def test_a_function_is_called_and_its_result_spoken(artifacts: Path) -> None:
     async with listening_server() as (model, url):
         env = {"PARLEY_LLM_ENGINE": "vllm", "PARLEY_LLM_URL": url, "PARLEY_LLM_MODEL": "m"}
-        env["PARLEY_SDA_ENGINE"] = "fake"
+        env |= {"PARLEY_SDA_ENGINE": "fake", "PARLEY_LLM_PREFILL": "on"}
         stack = RunningStack(artifacts / "logs" / "tools", env)
         await asyncio.to_thread(stack.__enter__)
         try:
@@ -102,3 +103,11 @@ async def talk(url: str, model: Any) -> None:
         problem = (await until(connection, "error"))[-1].error
         assert (problem.code, problem.param) == ("stale_tool_call", "item.call_id")
         assert not any("tool_calls" in message for message in model.requests[-1]["messages"][-2:])
+
+        # What is spoken is read while it is spoken: by the time it must be answered, the server knows it.
+        model.requests.clear()
+        model.script = [model.says("Jupiter.")]
+        await one_turn(connection, "What is the biggest planet of them all?")
+        early = [request for request in model.requests if request["max_tokens"] == 1]
+        assert early and len(early) < len(model.requests)
+        assert all(request["tools"] == model.requests[-1]["tools"] for request in early)
