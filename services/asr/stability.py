@@ -46,7 +46,8 @@ def stability(shown: Sequence[Shown], final: str) -> Stability:
         final: Its transcript.
     """
     changed = flickers = broken = 0
-    for earlier, later in zip(shown, [*(each.text for each in shown[1:]), final], strict=True):
+    after = [*(each.text for each in shown[1:]), final][: len(shown)]
+    for earlier, later in zip(shown, after, strict=True):
         old, new = plain_words(earlier.text), plain_words(later)
         lost = sum(n >= len(new) or new[n] != word for n, word in enumerate(old))
         changed += lost

@@ -31,3 +31,7 @@ def test_sums_are_by_word_and_by_update() -> None:
         "turns_without_any_change": 0.5,
         "promised_characters_that_changed": 0,
     }
+
+
+def test_a_turn_in_which_nothing_was_shown_changes_nothing() -> None:
+    assert stability([], "yes").changed == 0
