@@ -31,6 +31,10 @@ class Transcriber:
         self._given = self._heard = self._since_partial = 0
         self._error = ""
 
+    def release(self) -> None:
+        """Gives the engine's stream up: nothing more will be heard. The engine may give it to another."""
+        del self._stream
+
     def work(self, jobs: list[Job]) -> list[pb.ListenEvent]:
         """Does consecutive jobs. Of several stretches of speech only the last gives a partial."""
         events: list[pb.ListenEvent] = []

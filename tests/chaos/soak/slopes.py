@@ -24,8 +24,9 @@ class Bound:
 
 BOUNDS = {
     "memory": Bound("MiB", 60.0),  # of one process; half a day until a limit of 1 GiB is near
-    "files": Bound("descriptors", 6.0),
-    "threads": Bound("threads", 6.0),
+    # Steps of one: a pool's last thread is no leak; one for each call would be a hundred an hour.
+    "files": Bound("descriptors", 12.0),
+    "threads": Bound("threads", 12.0),
     "redis keys": Bound("keys", 12.0),
     "redis memory": Bound("MiB", 6.0),
 }

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from parley.client import TalkClient
-from parley.media.clock import SAMPLE_RATE_HZ
 from parley.supervisor import Ports
 from tests.chaos.proxy import Link
-from tests.chaos.table.test_table import END_S, answered_again, outcome
+from tests.chaos.table.test_table import END_S, answered_again, heard_until, outcome
 from tests.chaos.test_faults import assert_whole, reply_under_way
 from tests.integration.conftest import RedisServer
 from tests.stack import RunningStack
@@ -60,13 +59,6 @@ def network(artifacts: Path) -> Iterator[Network]:
             yield made
     finally:
         made.close()
-
-
-def heard_until(client: TalkClient) -> float:
-    """When all that came of the reply has been played: only then does the person notice anything."""
-    player = client.player
-    assert player.started_at is not None
-    return player.started_at + player.underrun_s + player.received_samples / SAMPLE_RATE_HZ
 
 
 @pytest.mark.parametrize("link", LINKS)

