@@ -120,7 +120,7 @@ class TransformerEngine:
         self._indexes = lru_cache(maxsize=64)(self._index)
         self._adapters = lru_cache(maxsize=64)(self._read_adapter)
         tokens = self._net.tokenizer
-        self._end = int(tokens.token_to_id(END))
+        self._end = tokens.encode(END, add_special_tokens=False).ids[0]
         self._unsaid = np.array([tokens.token_to_id(token) for token in SPECIAL if token != END])
         for avatar in list_avatars(settings.avatars_dir):
             self._indexes(avatar.name, frozen(avatar.notes))
