@@ -23,15 +23,29 @@ MEANINGS = """\
 - `identity`: least cosine over a clip between the features of a frame and of the still.
 - `flicker`: change from frame to frame where the truth does not change at all, levels of 255.
 - `cpbd`: sharpness (Narvekar and Karam, 2011); compare with the real drawings'.
-- `frechet`: Fréchet distance in the features of that same network; comparable with nothing published.
+- `frechet`: Fréchet distance of what that same network reads of lips, mouth, lids and brows;
+  `frechet_samples`: of its features of whole pictures. Comparable with nothing published.
 """
 
 
-def card(run: Config, quality: dict[str, Any], about: dict[str, Any], files: dict[str, int]) -> str:
+UNHEARD = """\
+The stage `video`, in which speech moves the styles end to end before the judges of video and of sound, has
+not been run for these weights. They hear as the realistic face does, whose audio encoder is taken over as it
+is; the mouth controls that it tells move the styles. So there is no comparison with and without the judge of
+video yet: `training/animated/ablate.py` makes it."""
+HEARD = """\
+`no video judge` goes on from the same checkpoint for the same steps without the judge of video; so short a
+time with judges can hardly tell them apart."""
+
+
+def card(
+    run: Config, done: int, quality: dict[str, Any], about: dict[str, Any], files: dict[str, int]
+) -> str:
     """The card, as markdown."""
     from training.sda.evaluate import as_markdown
 
-    kept, steps = held_out(), run.steps
+    kept, spoken = held_out(), "video" in run.stages[:done]
+    trained = ", ".join(f"{run.steps.of(stage)} of stage `{stage}`" for stage in run.stages[:done])
     sizes = "\n".join(f"| `{name}` | {size / 1e6:.2f} MB |" for name, size in files.items())
     return f"""\
 # Model card: animated face, {run.model.size} × {run.model.size}
@@ -41,30 +55,33 @@ demodulated convolutions, styles for each layer; at most {max(run.model.widths)}
 causal audio encoder moves; see `training/animated/model.py`. Past 16 pixels only the window about brows,
 eyes, mouth and chin is made, and painted over the drawing where it must change: all else is the drawing.
 
-Trained in about half an hour of one processor core's time: {steps.base} steps on realistic heads,
-{steps.drawn} on drawings (transfer, frozen first blocks of the judge), {steps.moving} on what moves,
-{steps.video} with speech. The judges were heard in the last {100 * (1 - steps.judged_from):.0f} % of each
-stage alone: **the truth of the renderer, not the judges, taught most of it**.
+Steps: {trained}.
+That is about a quarter of an hour of one core. Transfer: from realistic heads to drawings, the first blocks
+of the judge frozen. The judges were heard in the last tenth or fifth of each stage alone: **the truth of the
+renderer, not the judges, taught most of it**. The length of stage `moving`, and with it the fall of its
+learning rate, was changed while it ran, so a run from the start gives a face like this one, not this one bit
+for bit.
 All drawings were made by this project (`training/data/cartoon`), nobody's likeness; the voices are
 synthetic. Licence: Apache-2.0.
 
 ## Quality on held-out data
 
-Characters (`training/data/cartoon/held_out.yaml`), voices ({", ".join(kept.voices)}) and sentences that
-training never saw. Same frames in all rows. The bank shows the nearest of twenty drawn mouths to what the
-same ears hear, with the true eyes: it is as sharp as the drawings, because it is drawn, and jumps.
+Characters (`training/data/cartoon/held_out.yaml`), voices ({", ".join(kept.voices)})
+and sentences that training never saw. Same frames in all rows. The bank shows the nearest of twenty drawn
+mouths to what the same ears hear, with the true eyes: as sharp as the drawings, because it is drawn, but it
+jumps.
 
 {as_markdown(rounded(quality["table"]))}
 
 {MEANINGS}
-`no video judge` goes on from the same checkpoint for the same steps without the judge of video; so short a
-time with judges can hardly tell them apart.
+{HEARD if spoken else UNHEARD}
 
 ## Whole pictures by styles alone
 
 The generator as a StyleGAN: held-out characters through the encoder (`psnr_portrait`), held-out realistic
 heads drawn (`psnr_drawn_self`, against their drawings), 64 characters from noise against held-out ones
-(`frechet_samples`). `fine-tuned` and `from scratch` had the same {kept_at(run, "drawn")} steps on drawings.
+(`frechet_samples`). `fine-tuned` and `from scratch` had the same {kept_at(run, "drawn")} steps on drawings;
+`whole stage` is what `model.safetensors` holds.
 
 {as_markdown(rounded(quality["portraits"]))}
 
@@ -96,9 +113,10 @@ Decoder {1000 * about["decoder_gflop"]:.0f} MFLOP a frame; int8 costs {about["in
 
 ## Limits
 
-Whole pictures from styles alone (photos, noise) are soft: they are shown here, and not used for the default
-avatar, whose still is a drawing. The head turns by bending the picture, not in the style space. Strangers'
-mouths are softer than the default avatar's, which {100 * run.avatars:.0f} % of the last stages showed.
+Whole pictures from styles alone (photos, noise) are blurred: they are shown here, and not used for the
+default avatar, whose still is a drawing. The head turns by bending the picture, not in the style space.
+Eyes and mouths of strangers are softer than the default avatar's, which {100 * run.avatars:.0f} % of the last stages
+showed, and their eyes take on some of her green; brows that are raised far have an orange fringe.
 
 ## Settings
 
@@ -122,6 +140,8 @@ def main(
     Raises:
         ConfigError: The run was not evaluated.
     """
+    import torch
+
     from training.sda.export import write_manifest
 
     run = load(config)
@@ -132,7 +152,9 @@ def main(
         json.loads(path.read_text(encoding="utf-8"))
         for path in (measured, weights / "config.json", weights / "manifest.json")
     )
-    (weights / "MODEL_CARD.md").write_text(card(run, quality, about, manifest["bytes"]), encoding="utf-8")
+    done = torch.load(run.out / "state.pt", weights_only=True)["stage"]
+    told = card(run, done, quality, about, manifest["bytes"])
+    (weights / "MODEL_CARD.md").write_text(told, encoding="utf-8")
     write_manifest(weights, f"python -m training.animated.export, training.animated.card {config}")
 
 

@@ -25,6 +25,7 @@ from parley.errors import ConfigError
 from services.sda.face import mel
 from services.sda.face.controls import VISEMES
 from training.animated import material
+from training.animated.ablate import kept
 from training.animated.config import load
 from training.animated.discriminators import mouths
 from training.animated.export import animator_of, photos_encoder_of, spoken
@@ -38,7 +39,7 @@ from training.sda.clips import Clip
 from training.sda.evaluate import CPBD_EVERY, as_markdown, bytes_of, grey, psnr, similarity
 from training.sda.train import pictures
 
-CLIPS, FRAMES, TOGETHER = 10, 60, 20
+CLIPS, FRAMES, TOGETHER = 6, 50, 25
 FARTHEST = 6  # frames of lag that are tried
 STILL = np.zeros(3, np.float32)
 DEVICE = torch.device("cpu")
@@ -139,6 +140,12 @@ def features(gauge: Gauge, take: Take, made: Tensor) -> Tensor:
     return torch.cat([gauge.features(part) for part in whole])
 
 
+@torch.no_grad()
+def readings(gauge: Gauge, windows: Tensor) -> Tensor:
+    """What is read of lips, mouth, lids and brows, whose distribution is compared: [T, n]."""
+    return torch.cat([gauge.lips(windows), gauge.doing(windows)], 1)
+
+
 def lagged(made: Doubles, real: Doubles) -> tuple[int, float]:
     """By how many frames `made` is late, and Pearson's r there."""
     inner, best = slice(FARTHEST, len(real) - FARTHEST), (0, -1.0)
@@ -159,19 +166,21 @@ def flicker(made: Tensor, real: Tensor) -> float:
 def frechet(a: Tensor, b: Tensor) -> float:
     """Distance of two sets of features [N, n] taken as normal (Fréchet, 1957; Heusel et al., 2017)."""
     x, y = (each.numpy().astype(np.float64) for each in (a, b))
-    both = linalg.sqrtm(np.cov(x.T) @ np.cov(y.T) + 1e-9 * np.eye(x.shape[1]))
-    spread = np.trace(np.cov(x.T) + np.cov(y.T) - 2 * np.real(both))
-    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + spread)
+    # The trace of the product's root, from its eigenvalues, which are real and not negative but for rounding.
+    roots = np.sqrt(np.maximum(linalg.eigvals(np.cov(x.T) @ np.cov(y.T)).real, 0)).sum()
+    return float(
+        ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(np.cov(x.T)) + np.trace(np.cov(y.T)) - 2 * roots
+    )
 
 
 def table(said: dict[str, list[Tensor]], among: list[Take], gauge: Gauge) -> dict[str, dict[str, float]]:
     """Means over takes of every way to draw them, with the Fréchet distance over all their frames."""
-    real = torch.cat([features(gauge, take, take.real) for take in among])
+    real = torch.cat([readings(gauge, take.real) for take in among])
     out = {}
     for name, videos in said.items():
         rows = [figures(made, take, gauge) for made, take in zip(videos, among, strict=True)]
         mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-        own = torch.cat([features(gauge, take, made) for made, take in zip(videos, among, strict=True)])
+        own = torch.cat([readings(gauge, made) for made in videos])
         out[name] = mean | {"frechet": frechet(own, real)}
     return out
 
@@ -225,9 +234,9 @@ def main(config: Annotated[Path, typer.Argument(help="The run's YAML.")]) -> Non
         said["no video judge"] = [speak(animator_of(other), take) for take in among]
     told = table(said, among, gauge)
     early = {
-        "fine-tuned": run.out / "drawn-150.pt",
-        "from scratch": run.out / "ablation" / "scratch" / "drawn-150.pt",
-        "shipped": run.out / "state.pt",
+        "fine-tuned": run.out / f"drawn-{kept(run, 'drawn')}.pt",
+        "from scratch": run.out / "ablation" / "scratch" / f"drawn-{kept(run, 'drawn')}.pt",
+        "whole stage": run.out / "drawn.pt",
     }
     whole = {name: portraits(path, run.clips, among, gauge) for name, path in early.items() if path.is_file()}
     (run.out / "quality.json").write_text(

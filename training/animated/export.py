@@ -11,8 +11,8 @@ Three ONNX graphs (opset 17) with the roles of the realistic face's (`training/s
 - `decoder.onnx`: `latent` [N, …] and the skips to `pictures`, the window, uint8 RGB [N, h, w, 3].
 
 Also `decoder.int8.onnx` (QDQ, weights per channel, calibrated on held-out speech; the head stays in floating
-point), which is what is shipped; `model.safetensors` (float16: what draws characters from noise and photos),
-`config.json`, `manifest.json`.
+point), which is what is shipped; `model.safetensors` (float16: what draws characters from noise and
+photos, as of the end of stage `drawn`), `config.json`, `manifest.json`.
 """
 
 from collections.abc import Iterator
@@ -108,8 +108,8 @@ def photos_encoder_of(path: Path) -> Encoder:
     return net.eval().requires_grad_(False)
 
 
-def export(net: Animator, photo: Encoder, out: Path) -> None:
-    """Writes the three graphs, the weights and the config into `out`."""
+def export(net: Animator, whole: Animator, photo: Encoder, out: Path) -> None:
+    """Writes the three graphs of `net`, the weights that draw whole pictures, and the config into `out`."""
     model = net.model
     out.mkdir(parents=True, exist_ok=True)
     still = torch.zeros(1, 3, model.size, model.size)
@@ -146,7 +146,7 @@ def export(net: Animator, photo: Encoder, out: Path) -> None:
         _Decoder(net)(torch.zeros(1, moved), *skips)
     tensors = {
         name: value
-        for name, value in net.state_dict().items()
+        for name, value in whole.state_dict().items()
         if name.split(".")[0] in PAINTERS and not name.endswith(".noise")
     }
     tensors |= {f"photo.{name}": value for name, value in photo.state_dict().items()}
@@ -221,7 +221,8 @@ def main(
 ) -> None:
     """Export a trained animated face."""
     net = animator_of(state)
-    export(net, photos_encoder_of(state), out)
+    portraits = state.with_name("drawn.pt")  # later stages learn what moves, and forget whole pictures
+    export(net, animator_of(portraits), photos_encoder_of(portraits), out)
     quantise_graph(out, (feed for _, feed in feeds(net, speech)))
     write_config(out, {"int8_loss_db": round(int8_loss(net, speech, out), 3)})
     (out / "decoder.onnx").unlink()  # the small one is as good and three times faster

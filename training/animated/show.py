@@ -76,7 +76,7 @@ def slid(net: Animator, who: characters.Character) -> list[list[Picture]]:
 @torch.no_grad()
 def one_latent(run: Config) -> list[list[Picture]]:
     """Realistic heads; the same styles real, half real and half drawn (layers swapped), and drawn."""
-    net, photo = animator_of(run.out / "state.pt"), photos_encoder_of(run.out / "state.pt")
+    net, photo = animator_of(run.out / "drawn.pt"), photos_encoder_of(run.out / "drawn.pt")
     base = animator_of(run.out / "base.pt")
     seen = material.photos(run.clips, "test")
     first = [seen.identities.index(name) for name in sorted(set(seen.identities))][:COLUMNS]
@@ -84,7 +84,7 @@ def one_latent(run: Config) -> list[list[Picture]]:
         pictures(seen.pictures[first], DEVICE), (run.model.size,) * 2, mode="bilinear"
     )
     content = photo(photos)
-    swapped = animator_of(run.out / "state.pt")
+    swapped = animator_of(run.out / "drawn.pt")
     for level in range(SWAPPED):
         swapped.synthesis.blocks[level].load_state_dict(base.synthesis.blocks[level].state_dict())
     swapped.synthesis.constant.data.copy_(base.synthesis.constant)
@@ -105,7 +105,7 @@ def main(
     _write(out / "held_out.jpg", held_out_rows(net, takes(run.speech, run.model.size, 4)))
     _write(out / "sliders.jpg", [row for each in who for row in slid(net, each)])
     _write(out / "one_latent.jpg", one_latent(run))
-    _write(out / "sampled.jpg", [listed(sampled(net, COLUMNS))])
+    _write(out / "sampled.jpg", [listed(sampled(animator_of(run.out / "drawn.pt"), COLUMNS))])
     engine = AnimatedEngine(SdaSettings().avatars_dir)
     said, phones = utterance()
     frames = drawn_by(engine.open("juno", seed=1), FaceInput(said, last=True))
