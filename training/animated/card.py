@@ -115,8 +115,8 @@ Decoder {1000 * about["decoder_gflop"]:.0f} MFLOP a frame; int8 costs {about["in
 
 Whole pictures from styles alone (photos, noise) are blurred: they are shown here, and not used for the
 default avatar, whose still is a drawing. The head turns by bending the picture, not in the style space.
-Eyes and mouths of strangers are softer than the default avatar's, which {100 * run.avatars:.0f} % of the last stages
-showed, and their eyes take on some of her green; brows that are raised far have an orange fringe.
+Eyes and mouths of strangers are softer than the default avatar's, which {100 * run.avatars:.0f} % of the last
+stages showed, and their eyes take on some of her green; brows that are raised far have an orange fringe.
 
 ## Settings
 

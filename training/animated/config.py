@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from parley.errors import ConfigError
-from training.sda.config import Strict
+from training.strict import Strict, read_config
 
 Stage = Literal["base", "drawn", "moving", "video"]
 STAGES: tuple[Stage, ...] = ("base", "drawn", "moving", "video")
@@ -150,7 +148,4 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: It is missing or wrong; the message says where.
     """
-    try:
-        return Config.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read_config(Config, path)

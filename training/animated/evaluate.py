@@ -18,7 +18,6 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
-from scipy import linalg
 from torch import Tensor
 
 from parley.errors import ConfigError
@@ -32,9 +31,10 @@ from training.animated.export import animator_of, photos_encoder_of, spoken
 from training.animated.model import Animator, Content, pasted, window
 from training.animated.reader import DOES, Gauge
 from training.animated.train import enlarged, repeated
-from training.data.cartoon import drawing
+from training.data.cartoon import characters, drawing
 from training.data.cartoon.characters import Character
 from training.data.cartoon.drawing import Face
+from training.data.synthetic_faces.identities import named
 from training.sda.clips import Clip
 from training.sda.evaluate import CPBD_EVERY, as_markdown, bytes_of, grey, psnr, similarity
 from training.sda.train import pictures
@@ -167,7 +167,7 @@ def frechet(a: Tensor, b: Tensor) -> float:
     """Distance of two sets of features [N, n] taken as normal (Fréchet, 1957; Heusel et al., 2017)."""
     x, y = (each.numpy().astype(np.float64) for each in (a, b))
     # The trace of the product's root, from its eigenvalues, which are real and not negative but for rounding.
-    roots = np.sqrt(np.maximum(linalg.eigvals(np.cov(x.T) @ np.cov(y.T)).real, 0)).sum()
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(np.cov(x.T) @ np.cov(y.T)).real, 0)).sum()
     return float(
         ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(np.cov(x.T)) + np.trace(np.cov(y.T)) - 2 * roots
     )
@@ -197,7 +197,7 @@ def portraits(path: Path, realistic: Path, among: list[Take], gauge: Gauge) -> d
     drawn = torch.cat([gauge.features(net.synthesis(part)[0]) for part in styles.split(TOGETHER)])
     random = np.random.default_rng(3)
     many = pictures(
-        np.stack([drawing.draw(material.characters.held_out(i), material.rest(random), stills.shape[-1])
+        np.stack([drawing.draw(characters.held_out(i), material.rest(random), stills.shape[-1])
                   for i in range(48)]), DEVICE,
     )  # fmt: skip
     real = torch.cat([gauge.features(part) for part in many.split(TOGETHER)])
@@ -206,7 +206,7 @@ def portraits(path: Path, realistic: Path, among: list[Take], gauge: Gauge) -> d
     truth, own = [], []
     for name in names:
         where = seen.identities.index(name)
-        who = material.drawn_self(material.named(name), name)
+        who = characters.drawn_self(named(name), name)
         truth.append(drawing.draw(who, Face(), stills.shape[-1]))
         framed = enlarged(pictures(seen.pictures[where][None], DEVICE), stills.shape[-1])
         own.append(net.portray(photo(framed)))

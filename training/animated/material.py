@@ -117,7 +117,7 @@ def told(row: Floats) -> tuple[Floats, Floats]:
 
 def doing(among: Floats, random: np.random.Generator) -> Floats:
     """A row to learn a single picture from: of speech, or any mouth; blinks more than in life."""
-    row = among[int(random.integers(len(among)))].copy()
+    row: Floats = among[int(random.integers(len(among)))].copy()
     if random.random() < 0.25:
         row[:MOUTH_CONTROLS] = random.uniform(LOWEST, HIGHEST) * (random.random(MOUTH_CONTROLS) < 0.6)
     if random.random() < 0.15:

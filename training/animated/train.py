@@ -300,7 +300,7 @@ class Trainer:
     ) -> dict[str, float]:
         """The judges of video and of sound: each learns, and adds its part."""
         weights, judges = self.config.weights, self.judges
-        told = {}
+        told: dict[str, float] = {}
         if weights.sequence:
             with self._autocast():
                 loss = losses.judging(judges.sequence(real, mel), judges.sequence(made.detach(), mel))
@@ -327,7 +327,7 @@ class Trainer:
         """Pictures of content and of noise against the frame judge, styles of noise against their own."""
         weights = self.config.weights
         drawn = self.generator.mapping(torch.randn(len(style), self.config.model.z))
-        told = {}
+        told: dict[str, float] = {}
         if weights.latent:
             judge = self.judges.latent
             told |= self._advance_judge(

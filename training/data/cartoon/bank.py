@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from parley.engines import Picture
 from services.sda.face import bank as banks
 from services.sda.face.bank import Grid
-from training.animated.still import COARSE, PORTRAIT, SIZE, depth
+from training.animated.still import PORTRAIT, SIZE, depth
 from training.data.cartoon.characters import Character, named
 from training.data.cartoon.drawing import Face, draw
 from training.data.synthetic_faces.bank import CHARTS, QUALITY, displacement, feather
 from training.data.synthetic_faces.renderer import Rect
+from training.sda.still import COARSE
 
 RECTS: dict[str, Rect] = {"mouth": (66, 145, 124, 78), "eyes": (66, 106, 124, 38), "brows": (66, 70, 124, 36)}
 
