@@ -135,7 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--avatar", default="mira")
-    parser.add_argument("--engine", default="auto", help="auto, gan or visemes")
+    parser.add_argument("--engine", default="auto", help="auto, gan, animated or visemes")
     parser.add_argument("--seconds", type=int, default=12)
     args = parser.parse_args()
     print(json.dumps(measure(args.avatar, args.engine, args.seconds), indent=2))
