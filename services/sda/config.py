@@ -13,7 +13,9 @@ class SdaSettings(ServiceSettings):
 
     port: int = Field(50054, description="gRPC port.")
     metrics_port: int = Field(9094, description="Prometheus port.")
-    engine: str = Field("auto", description="auto (as each avatar's manifest says), gan, animated, visemes or fake.")
+    engine: str = Field(
+        "auto", description="auto (by each avatar's manifest), gan, animated, visemes or fake."
+    )
     batch: int = Field(
         0, description="Frames of all sessions drawn in one go; 0: 32 on a GPU, 1 on a CPU.", ge=0, le=256
     )
