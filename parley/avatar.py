@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parley.avatars import load_avatar
+from parley.avatars import DEFAULT_AVATAR, load_avatar
 from parley.chain.interface import Stage
 from parley.chain.memory import MemoryChain
 from parley.chain.worker import Handle, run_worker
@@ -99,7 +99,7 @@ class Avatar:
 
     def __init__(
         self,
-        name: str = "mira",
+        name: str = DEFAULT_AVATAR,
         *,
         asr: str = "",
         llm: str = "",
@@ -133,7 +133,7 @@ class Avatar:
         self._toolbox: AbstractAsyncContextManager[Any] | None = None
 
     @classmethod
-    def load(cls, name: str = "mira", **options: Any) -> "Avatar":
+    def load(cls, name: str = DEFAULT_AVATAR, **options: Any) -> "Avatar":
         """An avatar by name; `options` as in the constructor."""
         return cls(name, **options)
 

@@ -4,7 +4,7 @@ import logging
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +14,7 @@ from parley.errors import ConfigError, UnknownAvatar
 
 log = logging.getLogger(__name__)
 
+DEFAULT_AVATAR: Final = "mira"  # whom one talks to who names nobody
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -98,9 +99,13 @@ class Avatar(_Strict):
 
 
 def list_avatars(avatars_dir: Path) -> list[Avatar]:
-    """All avatars in the folder, in name order; without those whose person's consent is missing or over."""
+    """All avatars in the folder, the default one first and the others in name order.
+
+    Those whose person's consent is missing or over are left out.
+    """
     found = []
-    for path in sorted(avatars_dir.glob("*/avatar.yaml")):
+    paths = avatars_dir.glob("*/avatar.yaml")
+    for path in sorted(paths, key=lambda path: (path.parent.name != DEFAULT_AVATAR, path)):
         try:
             found.append(load_avatar(avatars_dir, path.parent.name))
         except consent.ConsentMissing as error:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from parley.avatars import DEFAULT_AVATAR
 from parley.bench.answer import measure_answer
 from parley.bench.barge import measure_barge_in
 from parley.bench.latency import measure_latency
@@ -63,7 +64,7 @@ def run(measurement: Coroutine[Any, Any, dict[str, Any]], json_file: Path | None
 @app.command()
 def latency(
     turns: Annotated[int, typer.Option(help="Spoken turns.")] = 20,
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     human: Annotated[bool, typer.Option(help="Human recordings among the questions.")] = True,
     url: Url = "",
     key: Key = "",
@@ -83,7 +84,7 @@ def latency(
 @app.command()
 def answer(
     out_dir: Annotated[Path, typer.Option(help="Where the answers go as videos.")] = Path("artifacts"),
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     url: Url = "",
     key: Key = "",
     json: Json = None,
@@ -103,7 +104,7 @@ def answer(
 @app.command()
 def barge(
     interruptions: Annotated[int, typer.Option(help="How many answers are interrupted.")] = 50,
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     url: Url = "",
     key: Key = "",
     json: Json = None,
@@ -123,7 +124,7 @@ def barge(
 def load(
     sessions: Annotated[int, typer.Option(help="People who talk at once.")] = 4,
     seconds: Annotated[float, typer.Option(help="For how long each.")] = 60,
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     url: Url = "",
     key: Key = "",
     json: Json = None,
@@ -143,7 +144,7 @@ def load(
 def idle(
     sessions: Annotated[int, typer.Option(help="Silent sessions.")] = 4,
     seconds: Annotated[float, typer.Option(help="For how long.")] = 20,
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     json: Json = None,
 ) -> None:
     """What a silent session costs the server."""
@@ -187,7 +188,7 @@ def watermark(
 def all_of_them(
     turns: Annotated[int, typer.Option(help="Spoken turns, and interruptions.")] = 20,
     out: Annotated[Path, typer.Option(help="Where the whole result goes.")] = Path("artifacts/bench.json"),
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
 ) -> None:
     """Everything in one run, on one stack of our own: about ten minutes."""
 
@@ -208,7 +209,7 @@ def all_of_them(
 
 @app.command()
 def face(
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     engine: Annotated[str, typer.Option(help="auto (as the manifest says), gan or visemes.")] = "auto",
     seconds: Annotated[int, typer.Option(help="Of speech.", min=1)] = 12,
     quality: Annotated[

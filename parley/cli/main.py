@@ -10,6 +10,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from parley.avatars import DEFAULT_AVATAR
 from parley.bench.questions import spoken
 from parley.cli import doctor as doctor_report
 from parley.cli.bench import app as bench_app
@@ -55,7 +56,7 @@ def talk(
     out: Annotated[Path, typer.Option(help="Where the answer goes, as a playable video.")] = Path(
         "answer.mp4"
     ),
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     url: Url = "http://127.0.0.1:8080",
     key: Key = "",
     as_json: Json = False,
@@ -72,7 +73,7 @@ def talk(
 def demo(
     question: Annotated[Path, typer.Option(help="A recording of a person.")] = DEFAULT_QUESTION,
     out: Annotated[Path, typer.Option(help="Where the answer goes.")] = Path("answer.mp4"),
-    avatar: AvatarName = "mira",
+    avatar: AvatarName = DEFAULT_AVATAR,
     stay: Annotated[
         bool, typer.Option(help="Keep running afterwards, for the browser.")
     ] = sys.stdin.isatty(),

@@ -80,7 +80,7 @@ async def test_models_and_avatars(http: httpx.AsyncClient, sdk: AsyncOpenAI) -> 
     assert (portrait.headers["content-type"], portrait.content) == ("image/png", b"\x89PNG")
     assert (await http.get("/v1/avatars/ben/portrait.png")).status_code == 404
     assert (await http.get("/v1/avatars/nobody")).json()["error"]["code"] == "unknown_avatar"
-    assert [a["name"] for a in (await http.get("/v1/avatars")).json()["data"]] == ["ben", "mira"]
+    assert [a["name"] for a in (await http.get("/v1/avatars")).json()["data"]] == ["mira", "ben"]
 
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "opus", "flac"])

@@ -28,10 +28,8 @@ def write_clip(folder: Path, *, frames: int = 30, level: float = 0.2, promised: 
 
 def nothing_moves(pictures, size):
     count = len(list(pictures))
-    return (
-        np.zeros((count, size, size, 3), np.uint8), np.zeros((count, 44, 2), np.float32),
-        np.zeros((count, 2, 3)),
-    )  # fmt: skip
+    squares, landmarks = np.zeros((count, size, size, 3), np.uint8), np.zeros((count, 44, 2), np.float32)
+    return faces.Aligned(squares, landmarks, np.zeros((count, 2, 3)), np.zeros((count, 478, 2), np.float32))
 
 
 def test_five_points_are_brought_to_their_places_whatever_turn_and_size():
