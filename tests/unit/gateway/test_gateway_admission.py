@@ -87,7 +87,7 @@ async def test_client_secrets(launch: Any) -> None:
     gateway = await launch(api_keys=KEY)
     async with httpx.AsyncClient(base_url=gateway.url) as http:
         plain = await http.post("/v1/realtime/client_secrets", headers={"Authorization": f"Bearer {KEY}"})
-        assert plain.json()["session"]["model"] == "ben"
+        assert plain.json()["session"]["model"] == "mira"
         assert plain.json()["expires_at"] > time.time() + 300
         made = await http.post(
             "/v1/realtime/client_secrets",

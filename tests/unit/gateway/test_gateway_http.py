@@ -68,7 +68,7 @@ async def test_metrics(http: httpx.AsyncClient) -> None:
 
 async def test_models_and_avatars(http: httpx.AsyncClient, sdk: AsyncOpenAI) -> None:
     models = [model async for model in await sdk.models.list()]
-    assert [m.id for m in models] == ["ben", "mira"]
+    assert [m.id for m in models] == ["mira", "ben"]
     mira = (await http.get("/v1/models/mira")).json()
     assert mira["parley"] == {
         "title": "Mira",
