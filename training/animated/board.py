@@ -4,19 +4,16 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from parley.engines import Picture
 from training.animated import material
 from training.animated.model import Animator, pasted
+from training.board import RunBoard
 from training.data.cartoon import characters, drawing
 from training.sda.evaluate import bytes_of
 from training.sda.train import pictures
@@ -28,42 +25,19 @@ ROW = 6
 DEVICE = torch.device("cpu")
 
 
-class Board:
+class Board(RunBoard):
     """The run's events; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
-        self._told, self._began, self._first = 0.0, time.monotonic(), -1
-
     def scalars(self, trainer: Trainer, told: dict[str, float]) -> None:
-        """Losses and the learning rate, every tenth step; a line for people every few seconds."""
-        step = trainer.step
-        if self._first < 0 or step <= self._first:  # a stage begins
-            self._first, self._began = step - 1, time.monotonic()
-        if step % 10 == 0:
-            for name, value in told.items():
-                self._writer.add_scalar(f"{trainer.name}/{name}", value, step)
-            self._writer.add_scalar(f"{trainer.name}/rate", trainer.rate(), step)
-        if time.monotonic() - self._told > 10:
-            self._told = time.monotonic()
-            speed = (step - self._first) / max(time.monotonic() - self._began, 1e-9)
-            parts = " ".join(f"{name} {value:.4f}" for name, value in told.items())
-            steps = trainer.config.steps.of(trainer.name)
-            print(f"{trainer.name} {step}/{steps}, {speed:.2f} steps/s: {parts}", flush=True)
+        """Losses and the learning rate of a step."""
+        steps = trainer.config.steps.of(trainer.name)
+        self.progress(trainer.name, trainer.step, steps, told, rates={trainer.name: trainer.rate()})
 
     @torch.no_grad()
     def show(self, trainer: Trainer) -> None:
         """Pictures of the averaged generator."""
         sheet = progress(trainer)
         self._writer.add_image(f"{trainer.name}/pictures", sheet, trainer.step, dataformats="HWC")
-
-    def __enter__(self) -> Board:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
 
 
 def sheet(rows: list[list[Picture]]) -> Picture:

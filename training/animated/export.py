@@ -42,7 +42,7 @@ from training.animated.model import (
 )
 from training.data.cartoon import drawing
 from training.sda.clips import Clip
-from training.sda.export import Feed, quantise_graph, write_config, write_graph, write_manifest
+from training.sda.export import Feed, quantise_graph, write_audio, write_config, write_graph, write_manifest
 from training.sda.model import NOISE_SPREAD, NOISE_STATE
 from training.sda.train import pictures
 
@@ -115,25 +115,9 @@ def export(net: Animator, whole: Animator, photo: Encoder, out: Path) -> None:
     still = torch.zeros(1, 3, model.size, model.size)
     code, *skips = _Identity(net)(still)
     moved = (model.layers - net.motion.still) * model.style
-    batch, frames = {0: "batch"}, {0: "batch", 1: "frames"}
+    batch = {0: "batch"}
     write_graph(_Identity(net), (still,), out / "identity.onnx", ["still"], ["code", *SKIPS], {})
-    sound = (
-        torch.zeros(1, 2, mel.MELS, mel.CONTEXT),
-        torch.zeros(1, 2, model.noise),
-        torch.zeros(1, 2, len(CONTROLS)),
-        code,
-        *net.start(1),
-    )
-    write_graph(
-        _Audio(net),
-        sound,
-        out / "audio.onnx",
-        ["mel", "noise", "controls", "code", "audio_state", "noise_state"],
-        ["latent", "mouth", "audio_state_out", "noise_state_out"],
-        {n: frames for n in ("mel", "noise", "controls", "latent", "mouth")}
-        | {"code": batch}
-        | {n: {1: "batch"} for n in ("audio_state", "noise_state", "audio_state_out", "noise_state_out")},
-    )
+    write_audio(_Audio(net), model.noise, len(CONTROLS), code, net.start(1), out / "audio.onnx")
     write_graph(
         _Decoder(net),
         (torch.zeros(1, moved), *skips),

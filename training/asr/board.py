@@ -3,31 +3,17 @@
 """What a fine-tune shows in TensorBoard: loss, rate, development errors, and what was heard."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
-
-from torch.utils.tensorboard import SummaryWriter
 
 from parley.media.clock import SAMPLE_RATE_HZ
 from training.asr.clips import Clip
 from training.asr.judge import Score
+from training.board import RunBoard
 
 _SHOWN = 8
 
 
-class Board:
+class Board(RunBoard):
     """The run's events; a context manager."""
-
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
-
-    def __enter__(self) -> "Board":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
 
     def loss(self, step: int, loss: float, rate: float) -> None:
         """One step."""

@@ -5,16 +5,13 @@
 from __future__ import annotations
 
 import copy
-import time
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from parley.media.clock import FRAME_SAMPLES, SAMPLE_RATE_HZ
+from training.board import RunBoard
 from training.sda.evaluate import figures, speak
 
 if TYPE_CHECKING:
@@ -24,28 +21,13 @@ if TYPE_CHECKING:
 SHOWN_CLIPS, SHOWN_FRAMES, STRIP = 3, 75, 10
 
 
-class Board:
+class Board(RunBoard):
     """The run's events; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
-        self._told, self._began, self._first = 0.0, time.monotonic(), -1
-
     def scalars(self, trainer: Trainer, stage: Stage, told: dict[str, float]) -> None:
-        """Losses and rates, every tenth step; a line for people every few seconds."""
-        step = trainer.steps_done()
-        self._first = step - 1 if self._first < 0 else self._first
-        if step % 10 == 0:
-            for name, value in told.items():
-                self._writer.add_scalar(f"{stage}/{name}", value, step)
-            for name, value in trainer.rates().items():
-                self._writer.add_scalar(f"rates/{name}", value, step)
-        if time.monotonic() - self._told > 5:
-            self._told = time.monotonic()
-            pace = (step - self._first) / (self._told - self._began)
-            line = " ".join(f"{name} {value:.4f}" for name, value in told.items())
-            total = trainer.config.steps.of(stage)
-            print(f"\r{stage} {trainer.step}/{total}, {pace:.1f} steps/s: {line} ", end="", flush=True)
+        """Losses and rates of a step."""
+        steps = trainer.config.steps.of(stage)
+        self.progress(stage, trainer.step, steps, told, rates=trainer.rates(), done=trainer.steps_done())
 
     def show(self, trainer: Trainer) -> None:
         """Strips of held-out clips (real above, made below), their sound, and figures."""
@@ -63,11 +45,3 @@ class Board:
             self._writer.add_audio(f"held_out/{index}", sound[None], step, SAMPLE_RATE_HZ)
         for name in sums[0]:
             self._writer.add_scalar(f"held_out/{name}", float(np.mean([s[name] for s in sums])), step)
-
-    def __enter__(self) -> Board:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()

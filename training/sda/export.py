@@ -89,25 +89,10 @@ def export(generator: Generator, out: Path) -> None:
     with torch.no_grad():
         code, skips = generator.identity(still)
     names = [f"skip{k}" for k in range(len(skips))]
-    batch, frames = {0: "batch"}, {0: "batch", 1: "frames"}
+    batch = {0: "batch"}
     write_graph(_Identity(generator), (still,), out / "identity.onnx", ["still"], ["code", *names], {})
-    sound = (
-        torch.zeros(1, 2, mel.MELS, mel.CONTEXT),
-        torch.zeros(1, 2, model.noise),
-        torch.zeros(1, 2, len(CONTROLS)),
-        code,
-        *generator.start(1),
-    )
-    write_graph(
-        _Audio(generator),
-        sound,
-        out / "audio.onnx",
-        ["mel", "noise", "controls", "code", "audio_state", "noise_state"],
-        ["latent", "mouth", "audio_state_out", "noise_state_out"],
-        {n: frames for n in ("mel", "noise", "controls", "latent", "mouth")}
-        | {"code": batch}
-        | {n: {1: "batch"} for n in ("audio_state", "noise_state", "audio_state_out", "noise_state_out")},
-    )
+    states = generator.start(1)
+    write_audio(_Audio(generator), model.noise, len(CONTROLS), code, states, out / "audio.onnx")
     write_graph(
         _Decoder(generator),
         (torch.zeros(1, model.latent), *skips),
@@ -132,6 +117,34 @@ def export(generator: Generator, out: Path) -> None:
         "decoder_gflop": round(counter.get_total_flops() / 1e9, 3),
     }
     write_config(out, about)
+
+
+def write_audio(
+    net: nn.Module, noise: int, controls: int, code: Tensor, states: tuple[Tensor, ...], path: Path
+) -> None:
+    """Writes the graph that hears, frame by frame or many frames at once, for one clip or several.
+
+    Args:
+        net: Takes mel, noise, controls, identity code and both states; gives latent, mouth and the states.
+        noise: Numbers of noise a frame.
+        controls: Numbers a frame that tell what eyes, brows and head do.
+        code: An identity's.
+        states: Of one clip.
+        path: Where to.
+    """
+    clips, frames = {0: "batch"}, {0: "batch", 1: "frames"}
+    sound = (torch.zeros(1, 2, mel.MELS, mel.CONTEXT), torch.zeros(1, 2, noise))
+    carried = ("audio_state", "noise_state", "audio_state_out", "noise_state_out")
+    write_graph(
+        net,
+        (*sound, torch.zeros(1, 2, controls), code, *states),
+        path,
+        ["mel", "noise", "controls", "code", *carried[:2]],
+        ["latent", "mouth", *carried[2:]],
+        {n: frames for n in ("mel", "noise", "controls", "latent", "mouth")}
+        | {"code": clips}
+        | {n: {1: "batch"} for n in carried},
+    )
 
 
 def write_config(out: Path, about: dict[str, Any]) -> None:

@@ -4,19 +4,16 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from parley.media.clock import SAMPLE_RATE_HZ
 from services.tts.fastpitch.frames import Floats, mel
 from services.tts.fastpitch.length import durations
+from training.board import RunBoard
 from training.tts.gate import aligned
 from training.tts.measures import distortion_db
 
@@ -28,26 +25,13 @@ if TYPE_CHECKING:
 SHOWN = 3
 
 
-class Board:
+class Board(RunBoard):
     """The run's events; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
-        self._told, self._began, self._first = 0.0, time.monotonic(), -1
-
     def scalars(self, trainer: Trainer, stage: Stage, told: dict[str, float]) -> None:
-        """Losses, every tenth step; a line for people every few seconds."""
-        step = trainer.steps_done()
-        self._first = step - 1 if self._first < 0 else self._first
-        if step % 10 == 0:
-            for name, value in told.items():
-                self._writer.add_scalar(f"{stage}/{name}", value, step)
-        if time.monotonic() - self._told > 5:
-            self._told = time.monotonic()
-            pace = (step - self._first) / (self._told - self._began)
-            line = " ".join(f"{name} {value:.4f}" for name, value in told.items())
-            total = trainer.config.steps.of(stage)
-            print(f"\r{stage} {trainer.step}/{total}, {pace:.1f} steps/s: {line} ", end="", flush=True)
+        """Losses of a step."""
+        steps = trainer.config.steps.of(stage)
+        self.progress(stage, trainer.step, steps, told, done=trainer.steps_done())
 
     def show(self, trainer: Trainer) -> None:
         """Held-out sentences at their true durations: sound, mel real above and made below, and alignment."""
@@ -61,14 +45,6 @@ class Board:
             sound = torch.from_numpy(np.clip(made, -1, 1))
             self._writer.add_audio(f"held_out/{index}", sound[None], step, SAMPLE_RATE_HZ)
         self._writer.add_scalar("held_out/distortion_db", float(np.mean(distances)), step)
-
-    def __enter__(self) -> Board:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
 
 
 def _picture(values: Floats) -> Tensor:
