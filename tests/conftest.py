@@ -13,9 +13,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.stack import RunningStack
 
-# How long examples take says how busy the machine is: benchmarks measure speed, tests do not.
+# How long examples take says how busy the machine is: benchmarks measure speed, tests do not. The same
+# examples each time: a run finds what a change broke, and `make fuzz` looks for what nobody knows yet.
 hypothesis.settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "untimed", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
 
