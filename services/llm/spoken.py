@@ -162,7 +162,7 @@ class SpokenText:
         before = self._last if self._gap is _Gap.NONE else " "
         match char:
             case "*":
-                return not (before == " " and following.isspace())
+                return not (before == " " and (not following or following.isspace()))
             case "_":
                 return not (before.isalnum() and following.isalnum())
             case "~":

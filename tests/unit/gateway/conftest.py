@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,16 @@ from parley.conversation.interface import Conversation, ConversationConfig
 from parley.errors import ParleyError
 from parley.media.framing import MediaMessage
 from tests.unit.gateway.fakes import FakeServices, ScriptedConversation
+from tests.unit.gateway.sdk_models import check_against_sdk
 
 MANIFEST = (
     "title: {title}\ndescription: One line.\ngreeting: Good day.\nvoice: {{engine: fake, voice: slt}}\n"
 )
+FACE = {"type": "session.update", "session": {"type": "realtime", "avatar": {"video": "h264"}}}
+SAY = {
+    "type": "conversation.item.create",
+    "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Who are you?"}]},
+}
 
 
 @pytest.fixture
@@ -169,3 +175,12 @@ async def connected(gateway: Running, query: str = "model=mira", **options: Any)
         one = Client(socket)
         await one.until("session.created")
         yield one
+
+
+@pytest.fixture
+def sdk_models(client: Client) -> Iterator[None]:
+    """At the end, the SDK's models take every event that the client was sent."""
+    yield
+    for event in client.events:
+        if not event["type"].startswith("avatar."):
+            check_against_sdk(event)

@@ -5,24 +5,16 @@ import base64
 from typing import Any
 
 import pytest
-from openai.types.realtime import RealtimeServerEvent
-from pydantic import TypeAdapter
 
 from parley.conversation import events as happened
 from parley.conversation.events import ReplyStatus
 from parley.media.framing import Flags, Kind, MediaMessage
 from proto.parley.v1 import chain_pb2
-from tests.unit.gateway.conftest import Client, Running, connected
+from tests.unit.gateway.conftest import FACE, SAY, Client, Running, connected
 from tests.unit.gateway.fakes import FRAME, IDLE_FRAMES, PCM, FakeServices
 
-ADAPTER: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
-# What the service sends too, but the SDK's models do not name.
-EXTRA = {"session": {"id", "object", "expires_at", "avatar"}, "usage": {"cached_tokens"}}
-FACE = {"type": "session.update", "session": {"type": "realtime", "avatar": {"video": "h264"}}}
-SAY = {
-    "type": "conversation.item.create",
-    "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Who are you?"}]},
-}
+pytestmark = pytest.mark.usefixtures("sdk_models")
+
 REPLY_ORDER = [
     "response.created",
     "rate_limits.updated",
@@ -40,33 +32,6 @@ REPLY_ORDER = [
     "response.output_item.done",
     "response.done",
 ]
-
-
-def check_against_sdk(event: dict[str, Any]) -> None:
-    """The SDK's own model of this event type takes it, strictly, and leaves no field over."""
-    model = ADAPTER.validate_python(event, strict=True)
-    assert model.type == event["type"]
-    _no_unknown_fields(model, path="")
-
-
-def _no_unknown_fields(model: Any, path: str) -> None:
-    if isinstance(model, list):
-        for one in model:
-            _no_unknown_fields(one, path)
-    if not hasattr(model, "model_fields_set"):
-        return
-    extra = set(model.model_extra or {}) - EXTRA.get(path, set())
-    assert not extra, f"{path}: {extra}"
-    for name in type(model).model_fields:
-        _no_unknown_fields(getattr(model, name), name)
-
-
-@pytest.fixture(autouse=True)
-def _sdk_models(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
-    yield
-    for event in client.events:
-        if not event["type"].startswith("avatar."):
-            check_against_sdk(event)
 
 
 async def test_the_session_comes_first(client: Client) -> None:
@@ -320,31 +285,6 @@ async def test_truncating_a_running_reply_interrupts_it(client: Client, gateway:
     assert [e["audio_end_ms"] for e in client.of("conversation.item.truncated")] == [30]
 
 
-async def test_a_response_beside_the_conversation(client: Client, backend: FakeServices) -> None:
-    params = {
-        "conversation": "none",
-        "output_modalities": ["text"],
-        "metadata": {"purpose": "summary"},
-        "input": [
-            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Sum up."}]}
-        ],
-    }
-    done = await client.ask({"type": "response.create", "response": params}, "response.done")
-    assert done["response"]["conversation_id"] is None
-    assert done["response"]["metadata"] == {"purpose": "summary"}
-    assert done["response"]["output"][0]["content"] == [{"type": "output_text", "text": "I am a face."}]
-    assert not client.of("conversation.item.added")
-    assert [m.text for m in backend.turns[0].history] == ["Sum up."]
-
-
-async def test_an_input_of_its_own_joins_the_conversation(client: Client, gateway: Running) -> None:
-    content = [{"type": "input_text", "text": "Hi."}]
-    params = {"input": [{"type": "message", "role": "user", "content": content}]}
-    await client.ask({"type": "response.create", "response": params}, "conversation.item.done")
-    assert gateway.conversation.messages[0][:2] == ("assistant", "I am a face.")
-    assert client.of("response.output_audio.delta")
-
-
 async def test_clearing_the_output(client: Client, gateway: Running) -> None:
     error = await client.ask({"type": "output_audio_buffer.clear"}, "error")
     assert error["error"]["code"] == "output_audio_buffer_empty"
@@ -490,28 +430,6 @@ async def test_leaving_stops_the_reply(gateway: Running) -> None:
         while not conversation.closed:
             await asyncio.sleep(0.01)
     assert ("interrupt",) in conversation.calls
-
-
-async def test_a_side_response_fails_visibly_or_is_cancelled(client: Client, backend: FakeServices) -> None:
-    aside = {"type": "response.create", "response": {"conversation": "none", "output_modalities": ["text"]}}
-    backend.error = chain_pb2.StageError(stage="llm", code="engine_unavailable", message="No mind.")
-    failed = await client.ask(aside, "response.done")
-    assert failed["response"]["status_details"]["error"]["code"] == "engine_unavailable"
-    backend.error = None
-    backend.hold = asyncio.Event()
-    created = await client.ask(aside, "response.created")
-    await client.until("response.output_text.delta")
-    event = {"type": "response.cancel", "response_id": created["response"]["id"]}
-    done = await client.ask(event, "response.done")
-    assert done["response"]["status"] == "cancelled"
-    assert done["response"]["output"][0]["content"][0]["text"] == "I am "
-
-
-async def test_too_many_side_responses(client: Client, backend: FakeServices) -> None:
-    backend.hold = asyncio.Event()
-    for _ in range(5):
-        await client.send({"type": "response.create", "response": {"conversation": "none"}})
-    assert (await client.until("error"))["error"]["code"] == "too_many_responses"
 
 
 async def test_an_untranscribable_item_says_so(client: Client, backend: FakeServices) -> None:

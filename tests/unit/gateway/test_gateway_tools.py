@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gateway.conftest import Client, Running, connected
+from tests.unit.gateway.conftest import FACE, SAY, Client, Running, connected
 from tests.unit.gateway.fakes import FakeServices
-from tests.unit.gateway.test_gateway_conversation import FACE, SAY, check_against_sdk
+
+pytestmark = pytest.mark.usefixtures("sdk_models")
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {"type": "function", "name": "weather", "description": "Of today.", "parameters": SCHEMA}
@@ -31,14 +32,6 @@ def update(**session: Any) -> dict[str, Any]:
 def result(call_id: str, output: str = "Rain.") -> dict[str, Any]:
     item = {"type": "function_call_output", "call_id": call_id, "output": output}
     return {"type": "conversation.item.create", "item": item}
-
-
-@pytest.fixture(autouse=True)
-def _sdk_models(client: Client) -> Any:
-    yield
-    for event in client.events:
-        if not event["type"].startswith("avatar."):
-            check_against_sdk(event)
 
 
 async def test_tools_reach_the_conversation_and_are_shown_back(client: Client, gateway: Running) -> None:

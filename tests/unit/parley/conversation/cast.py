@@ -33,6 +33,8 @@ MIRA = Avatar(
 )
 H264 = pb.VideoFormat(codec="h264", width=64, height=64, fps=25)
 FACE = ConversationConfig(video=H264, reports_playback=True, can_pause=True)
+PLAIN = ConversationConfig()
+TEXT = "I am Mira. I live in this machine. Ask me anything at all."
 
 
 class FakeEars:
