@@ -15,6 +15,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class StageSteps(Strict):
+    """Optimiser steps of each stage: a field of its name."""
+
+    def of(self, stage: str) -> int:
+        """Steps of `stage`."""
+        return int(getattr(self, stage))
+
+
 Read = TypeVar("Read", bound=Strict)
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.strict import Strict, read_config
+from training.strict import StageSteps, Strict, read_config
 
 Stage = Literal["base", "drawn", "moving", "video"]
 STAGES: tuple[Stage, ...] = ("base", "drawn", "moving", "video")
@@ -70,7 +70,7 @@ class Weights(Strict):
     latent: float = 0.1
 
 
-class Steps(Strict):
+class Steps(StageSteps):
     """Optimiser steps of each stage, and from which step of it on the judges are heard."""
 
     base: int = 1500
@@ -78,10 +78,6 @@ class Steps(Strict):
     moving: int = 6000
     video: int = 2500
     judged_from: float = Field(default=0.4, ge=0, le=1)
-
-    def of(self, stage: Stage) -> int:
-        """Steps of `stage`."""
-        return int(getattr(self, stage))
 
 
 class Rates(Strict):

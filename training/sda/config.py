@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.strict import Strict, read_config
+from training.strict import StageSteps, Strict, read_config
 
 Stage = Literal["visemes", "gauges", "reconstruct", "adversarial"]
 STAGES: tuple[Stage, ...] = ("visemes", "gauges", "reconstruct", "adversarial")
@@ -61,17 +61,13 @@ class Regions(Strict):
     blink: float = 8.0
 
 
-class Steps(Strict):
+class Steps(StageSteps):
     """Optimiser steps of each stage."""
 
     visemes: int = 2000
     gauges: int = 2500
     reconstruct: int = 10_000
     adversarial: int = 18_000
-
-    def of(self, stage: Stage) -> int:
-        """Steps of `stage`."""
-        return int(getattr(self, stage))
 
 
 class Rates(Strict):

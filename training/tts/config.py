@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.strict import Strict
+from training.strict import StageSteps, Strict
 
 Stage = Literal["acoustic", "vocoder", "generated"]
 STAGES: tuple[Stage, ...] = ("acoustic", "vocoder", "generated")
@@ -27,16 +27,12 @@ class VocoderSize(Strict):
     points: int = Field(default=129, ge=33)
 
 
-class Steps(Strict):
+class Steps(StageSteps):
     """Optimiser steps of each stage."""
 
     acoustic: int = 1500
     vocoder: int = 1200
     generated: int = 300
-
-    def of(self, stage: Stage) -> int:
-        """Steps of `stage`."""
-        return int(getattr(self, stage))
 
 
 class Rates(Strict):

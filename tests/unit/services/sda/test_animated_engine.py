@@ -1,6 +1,5 @@
 """The animated engine with the shipped generator and the drawn default avatar."""
 
-import itertools
 import json
 import shutil
 from pathlib import Path
@@ -10,13 +9,13 @@ import pytest
 
 from parley.engines import FaceInput, Picture, pictures
 from parley.errors import EngineUnavailable
-from parley.media.clock import FRAME_SAMPLES
 from parley.settings import REPOSITORY
 from services.sda.config import SdaSettings
 from services.sda.engines import Faces
 from services.sda.engines.animated import AnimatedEngine
 from services.sda.face.motion import Upper
 from services.sda.face.styles import WEIGHTS
+from tests.unit.services.sda.replies import in_pieces, offline, same
 from tests.unit.services.sda.speech import speech
 
 AVATARS = REPOSITORY / "avatars"
@@ -27,30 +26,17 @@ def engine() -> AnimatedEngine:
     return AnimatedEngine(AVATARS)
 
 
-def offline(engine: AnimatedEngine, audio: np.ndarray, *, seed: int = 1) -> list[Picture]:
-    return pictures(engine.open("juno", seed=seed), FaceInput(audio, last=True))
-
-
-def same(a: list[Picture], b: list[Picture]) -> bool:
-    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
-
-
 @pytest.mark.parametrize("cuts", [range(1, 40), [11]])
 def test_pieces_give_exactly_the_frames_of_the_whole(engine: AnimatedEngine, cuts) -> None:
     audio, _ = speech()
-    stream, frames, begun = engine.open("juno", seed=1), list[Picture](), list[int]()
-    edges = [0, *cuts, len(audio) // FRAME_SAMPLES]
-    for a, b in itertools.pairwise(edges):
-        step = FaceInput(audio[a * FRAME_SAMPLES : b * FRAME_SAMPLES], last=b == edges[-1])
-        frames += pictures(stream, step)
-        begun.append(len(frames))
-    assert same(frames, offline(engine, audio))
-    assert begun[:-1] == [max(0, b - 2) for b in edges[1:-1]]  # no frame waits longer than the look-ahead
+    frames, begun = in_pieces(engine, audio, cuts, avatar="juno")
+    assert same(frames, offline(engine, audio, avatar="juno"))
+    assert begun[:-1] == [max(0, b - 2) for b in cuts]  # no frame waits longer than the look-ahead
 
 
 def test_a_reply_begins_and_ends_as_the_idle_loop_does(engine: AnimatedEngine) -> None:
     audio, _ = speech()
-    frames, loop = offline(engine, audio), engine.idle("juno")
+    frames, loop = offline(engine, audio, avatar="juno"), engine.idle("juno")
     assert loop[0].shape == (256, 256, 3) and loop[0].dtype == np.uint8
     assert np.array_equal(frames[0], loop[0]) and np.array_equal(frames[-1], loop[0])
     assert max(np.abs(f.astype(int) - loop[0]).mean() for f in loop) > 1  # and is not still
@@ -64,7 +50,10 @@ def test_the_mouth_opens_with_speech_and_rests_in_silence(engine: AnimatedEngine
             float(np.abs(f[160:210, 96:160].astype(int) - frames[0][160:210, 96:160]).mean()) for f in frames
         )
 
-    assert change(offline(engine, audio)) > 2 * change(offline(engine, np.zeros_like(audio))) + 2
+    assert (
+        change(offline(engine, audio, avatar="juno"))
+        > 2 * change(offline(engine, np.zeros_like(audio), avatar="juno")) + 2
+    )
 
 
 def test_what_speech_does_not_move_is_the_drawing_itself(engine: AnimatedEngine) -> None:
