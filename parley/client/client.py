@@ -120,8 +120,8 @@ class TalkClient:
                 address, additional_headers=headers, compression=None, max_size=1 << 22, open_timeout=10
             )
         except InvalidStatus as error:
-            body = (error.response.body or b"").decode("utf-8", "replace")
-            raise ServiceUnavailable(f"{url} refused ({error.response.status_code}): {body}") from error
+            why = refusal(bytes(error.response.body or b""))
+            raise ServiceUnavailable(f"{url} refused ({error.response.status_code}): {why}") from error
         except (OSError, TimeoutError) as error:
             raise ServiceUnavailable(
                 f"Nobody answers at {url}: {error}.", fix="Start it: parley up"
@@ -276,3 +276,11 @@ class TalkClient:
                     await self.send(
                         {"type": "avatar.playback", "generation": position[0], "played_samples": position[1]}
                     )
+
+
+def refusal(body: bytes) -> str:
+    """Why a request was refused: the message of the API's error, or whatever else a proxy sent."""
+    try:
+        return str(orjson.loads(body)["error"]["message"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return body.decode("utf-8", "replace")

@@ -25,8 +25,12 @@ def read_audio(path: Path, rate_hz: int) -> NDArray[np.float32]:
             resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
             frames = [f for packet in container.decode(audio=0) for f in resampler.resample(packet)]
             frames += resampler.resample(None)
+    except FileNotFoundError as error:
+        raise MediaError(f"There is no file {path}.") from error
     except (OSError, av.FFmpegError) as error:
-        raise MediaError(f"{path} cannot be read as audio: {error}") from error
+        raise MediaError(
+            f"{path} cannot be read as audio: {error.strerror}.", fix="Give wav, mp3, ogg, webm or flac."
+        ) from error
     if not frames:
         raise MediaError(f"{path} has no audio in it.")
     return np.concatenate([f.to_ndarray()[0] for f in frames]).astype(np.float32)
