@@ -13,6 +13,7 @@ from rich.console import Console
 from parley.avatars import DEFAULT_AVATAR
 from parley.bench.questions import spoken
 from parley.cli import doctor as doctor_report
+from parley.cli.avatar import app as avatar_app
 from parley.cli.bench import app as bench_app
 from parley.cli.consent import app as consent_app
 from parley.cli.data import app as data_app
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Talk, face to face and in real time, to a digital avatar.",
 )
+app.add_typer(avatar_app, name="avatar", help="Avatars of your own: from a photo, speech and a text.")
 app.add_typer(
     bench_app, name="bench", help="Measure: latency, barge-in, load, one Redis hop, an answer's quality."
 )

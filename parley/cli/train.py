@@ -1,13 +1,11 @@
 """`parley train …`: trainers. They need the `train` extra, which is imported only when one is started."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from parley.errors import EngineUnavailable
+from parley.cli.extras import installed
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -26,7 +24,7 @@ def sda(
     out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
 ) -> None:
     """Train the talking face; goes on where it stopped."""
-    with _installed():
+    with installed("train"):
         from training.sda.train import train
     train(config, minutes, avatar, start_from, out)
 
@@ -38,7 +36,7 @@ def asr(
     minutes: Annotated[float, typer.Option(help="Stop after so long; run again to go on.")] = float("inf"),
 ) -> None:
     """Fine-tune the ears on a corrected corpus, judge them, and promote them if they hear better."""
-    with _installed():
+    with installed("train"):
         from training.asr.train import train
 
         train(config, minutes, name)
@@ -52,7 +50,7 @@ def tts(
     out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
 ) -> None:
     """Train a voice, acoustic model and vocoder; goes on where it stopped."""
-    with _installed():
+    with installed("train"):
         from training.tts.train import train
     train(config, minutes, start_from, out)
 
@@ -64,18 +62,6 @@ def llm(
     out: Annotated[Path | None, typer.Option(help="Another folder than the file says.")] = None,
 ) -> None:
     """Train the mind: from nothing, by fine-tune (whole, LoRA, QLoRA) or DPO; goes on where it stopped."""
-    with _installed():
+    with installed("train"):
         from training.llm.train import train
     train(config, minutes, out)
-
-
-@contextmanager
-def _installed() -> Iterator[None]:
-    """Says what to install where a package is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise EngineUnavailable(
-            f"Training needs the package {error.name}.",
-            fix='Run `pip install "torch==2.13.0" -e ".[train]"`.',
-        ) from error

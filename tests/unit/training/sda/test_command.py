@@ -14,7 +14,7 @@ def test_without_torch_the_command_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [n for n in sys.modules if n.startswith("training.sda.")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(EngineUnavailable, match=r"needs the package torch.*\[train\]"):
+    with pytest.raises(EngineUnavailable, match=r"needs the package torch.*setup python train"):
         train.sda(Path("nowhere.yaml"))
 
 
