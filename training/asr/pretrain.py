@@ -32,6 +32,7 @@ from training.asr.features import Features, Hearing, masked, noise
 from training.asr.sentences import kept_sentences, training_sentences
 from training.asr.speech import SEEN, UNSEEN, Spoken, collect
 from training.asr.tokens import IGNORED, Codec, Lesson, small_tokenizer
+from training.sda import augment
 
 PAUSE: Final = "pau"
 FRAME_S: Final = 0.02  # of the encoder
@@ -218,7 +219,8 @@ class Pretrainer:
             else:
                 text = self.clips[int(index)].text
                 made, sounds = self._features(int(index), random)
-            features.append(masked(made, random))
+            # Another vocal tract each time: few voices, many throats.
+            features.append(masked(augment.warped(made.T, random).T, random))
             phones.append(sounds)
             lessons.append(self.codec.lesson(text, self._expected(text, random)))
         return features, phones, lessons

@@ -3,7 +3,8 @@
     python -m training.asr.subject FOLDER
 
 One voice that the small Whisper never heard talks about things that it has no words for, in recordings of
-half a minute. `truth.json` is as `training.data.demo_material` writes it. Same seed, same material.
+half a minute. No sentence is said twice, so what is held out by recording is held out by sentence.
+`truth.json` is as `training.data.demo_material` writes it. Same seed, same material.
 """
 
 import argparse
@@ -14,9 +15,10 @@ from typing import Final
 import numpy as np
 
 from training.asr.make_text import read_grammar, sentences
+from training.asr.speech import SUBJECT
 from training.data.demo_material import Cast, Track, write_wav
 
-VOICE: Final = "awb"
+VOICE: Final = SUBJECT.removeprefix("flite:")
 # Words of Mira's lexicon, with its pronunciations; none is in `small.txt`.
 LEXICON: Final = {
     "oolong": "UW L AO NG",
@@ -40,28 +42,45 @@ opener: so | well | please | hello
 ending: please | then | today
 
 sentences:
-12 do you like [new] or [old]
-8 would you like [new] in the [time]
-10 i drink [new] [when]
+40 do you like [new] or [old]
+30 do you like [new] in the [time]
+30 would you like [new] in the [time]
+40 i drink [new] [when]
+20 i drink [old] and [new] in the [time]
 8 is [new] a tea
+8 what is [new]
 8 how do you make [new]
-8 i like [old] and [new]
-10 can i see [seen] [when]
-8 when do [seen] come
-8 [seen] are far away
-8 how far away are [seen]
-8 good [time] [who]
-8 [who] can you hear me
-8 what can you do [who]
-8 how does [who] work
-8 tell me a story [who]
-6 where is [far] [who]
-6 [who] do you sleep at night
-6 can you see [far] and [seen] [when]
+20 how do you make [new] with [old]
+30 i like [old] and [new]
+20 tell me about [new] and [old]
+20 can you make [new] for me [when]
+20 can i see [seen] [when]
+4 when do [seen] come
+4 [seen] are far away
+4 how far away are [seen]
+12 good [time] [who]
+4 [who] can you hear me
+4 what can you do [who]
+4 how does [who] work
+4 tell me a story [who]
+12 where is [far] [who]
+12 who is [who] and where is [far]
+4 [who] do you sleep at night
+30 can you see [far] and [seen] [when]
 """
 
 
-def build(folder: Path, *, recordings: int = 14, seed: int = 1) -> None:
+def said(seed: int) -> list[str]:
+    """What the subject says, no sentence twice: not even with another word of politeness around it."""
+    names, templates = read_grammar(GRAMMAR)
+    around = {*names["opener"], *names["ending"]}
+    once: dict[tuple[str, ...], str] = {}
+    for text in sentences(names, templates, seed):
+        once.setdefault(tuple(word for word in text.split() if word not in around), text)
+    return [str(text) for text in np.random.default_rng(seed).permutation(list(once.values()))]
+
+
+def build(folder: Path, *, recordings: int = 20, seed: int = 1) -> None:
     """Makes the recordings.
 
     Args:
@@ -70,8 +89,7 @@ def build(folder: Path, *, recordings: int = 14, seed: int = 1) -> None:
         seed: Of sentences, pauses and noise.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    random, cast = np.random.default_rng(seed), Cast()
-    texts = [str(text) for text in random.permutation(list(sentences(*read_grammar(GRAMMAR), seed=seed)))]
+    random, cast, texts = np.random.default_rng(seed), Cast(), said(seed)
     truth: dict[str, object] = {}
     for number in range(recordings):
         track = Track()
@@ -90,7 +108,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Make the recordings of a made-up subject.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--recordings", type=int, default=14)
+    parser.add_argument("--recordings", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     build(options.folder, recordings=options.recordings, seed=options.seed)

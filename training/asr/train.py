@@ -59,6 +59,7 @@ def train(path: Path, minutes: float = math.inf, name: str = "") -> None:
         "clips": len(tuner.corpus["train"]),
         "hours": round(material.seconds(tuner.corpus["train"]) / 3600, 4),
         "lexicon": sorted(tuner.lexicon),
+        "held_out_repeated": material.repeated(tuner.corpus["test"], [*tuner.corpus["train"], *tuner.words]),
     }
     began = config.out / "start-ct2"
     if not began.is_dir():
@@ -102,6 +103,8 @@ def conclude(
     }
     (config.out / "report.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     promote.record(config.models, "whisper", config.name, report, promoted=found.promoted)
+    if repeats := about.get("held_out_repeated"):
+        print(f"{repeats} of {len(test)} held-out clips say what a clip that is learnt from says.")
     for part in scores["after"]:
         for which, parts in scores.items():
             print(f"{part:>20} {which:>7}: {parts[part].told()}")

@@ -7,12 +7,12 @@ import pytest
 from parley.bench.questions import TEXTS
 from parley.errors import ConfigError
 from parley.wer import plain_words
-from training.asr.clips import Clip, corpus, drawn, listed, publish
+from training.asr.clips import Clip, corpus, drawn, listed, publish, repeated
 from training.asr.config import load
 from training.asr.features import Hearing, masked
 from training.asr.sentences import kept_sentences, training_sentences
-from training.asr.speech import SEEN, UNSEEN, cast, collect
-from training.asr.subject import LEXICON
+from training.asr.speech import SEEN, SUBJECT, UNSEEN, cast, collect
+from training.asr.subject import LEXICON, said
 from training.asr.tokens import IGNORED, Codec, small_tokenizer
 
 CLIP = Clip(np.zeros(10, np.float32), "")
@@ -28,6 +28,23 @@ def test_what_is_tested_is_not_learnt() -> None:
 def test_the_small_whisper_knows_no_word_of_the_subject() -> None:
     words = {word for text in training_sentences(600, 60) for word in text.split()}
     assert not words & set(LEXICON)
+
+
+def test_the_subject_says_nothing_twice_so_recordings_share_no_sentence() -> None:
+    plain = [tuple(plain_words(text)) for text in said(1)]
+    assert len(plain) > 150
+    assert len(set(plain)) == len(plain)
+    # Nor with a word of politeness around it: "so what is matcha" is "what is matcha please".
+    polite = {"so", "well", "please", "hello", "then", "today"}
+    bare = [tuple(word for word in words if word not in polite) for words in plain]
+    assert len(set(bare)) == len(bare)
+
+
+def test_held_out_clips_that_repeat_what_is_learnt_are_counted() -> None:
+    learnt = [Clip(CLIP.audio, "what is matcha"), Clip(CLIP.audio, "who is mira")]
+    held_out = [Clip(CLIP.audio, "what is matcha"), Clip(CLIP.audio, "what is oolong")]
+    assert repeated(held_out, learnt) == 1
+    assert repeated(held_out, []) == 0
 
 
 def test_clips_say_what_they_should_with_their_phones_and_are_made_once(tmp_path: Path) -> None:
@@ -46,7 +63,8 @@ def test_clips_say_what_they_should_with_their_phones_and_are_made_once(tmp_path
 
 
 def test_unseen_voices_say_nothing_that_is_learnt() -> None:
-    assert set(cast(500, SEEN, 1)).isdisjoint(UNSEEN)
+    assert set(cast(500, SEEN, 1)).isdisjoint((*UNSEEN, SUBJECT))
+    assert SUBJECT not in UNSEEN  # nor does the subject's voice judge what general speech gained
 
 
 def test_clips_are_drawn_as_often_as_they_weigh() -> None:
