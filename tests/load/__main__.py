@@ -45,11 +45,11 @@ class Target:
     ports: Ports
     pids: dict[str, int]
 
-    def scenario(self, what: str, avatar: str, key: str) -> Scenario:
+    def scenario(self, what: str, avatar: str, key: str, human: bool) -> Scenario:
         """The scenario of that name."""
         match what:
             case "asr":
-                return AsrLoad(f"127.0.0.1:{self.ports.asr}")
+                return AsrLoad(f"127.0.0.1:{self.ports.asr}", human=human)
             case "tts":
                 return TtsLoad(f"127.0.0.1:{self.ports.tts}", avatar)
             case "sda":
@@ -92,6 +92,9 @@ def run(
         typer.Option(help="Exactly these numbers, repeatable; default: up to the knee.", min=1, max=64),
     ] = None,
     avatar: Annotated[str, typer.Option(help="Who answers.")] = "mira",
+    human: Annotated[
+        bool, typer.Option(help="Recordings of people among what the ears hear, or questions only.")
+    ] = True,
     engine: Annotated[str, typer.Option(help="For all services; empty: as they are configured.")] = "",
     url: Annotated[str, typer.Option(help="A gateway on this machine; empty: a stack of our own.")] = "",
     key: Annotated[str, typer.Option(envvar="PARLEY_API_KEY", help="API key, if it wants one.")] = "",
@@ -109,7 +112,7 @@ def run(
         sweeps = []
         async with target(url, engine, plan.most, out / "logs") as aim:
             for name in chosen:
-                scenario = aim.scenario(name, avatar, key)
+                scenario = aim.scenario(name, avatar, key, human)
                 sweeps.append(await run_sweep(scenario, plan, pids=aim.pids_of(scenario), progress=say))
         return Report(taken=datetime.now(UTC).isoformat(timespec="seconds"), machine=machine(), sweeps=sweeps)
 

@@ -37,8 +37,9 @@ class AsrLoad:
         why="from the last sample of speech to the final transcript: the shortest pause that ends a turn",
     )
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, human: bool = True) -> None:
         self._address = address
+        self._human = human
 
     async def engine(self) -> str:
         """What runs there."""
@@ -49,8 +50,8 @@ class AsrLoad:
         """One person with one stream."""
         ears = GrpcEars(self._address)
         try:
-            listener = Listener(ears, f"load-{clients}-{number}")
-            said = cycle(shares(number, clients, human=True))
+            listener = Listener(ears, f"load-{clients}-{number}", human=self._human)
+            said = cycle(shares(number, clients, human=self._human))
             async with listener.running():
                 yield lambda: listener.hear(next(said))
         finally:
@@ -60,8 +61,9 @@ class AsrLoad:
 class Listener:
     """One stream: sends what the microphone gives, and reads."""
 
-    def __init__(self, ears: GrpcEars, session: str) -> None:
+    def __init__(self, ears: GrpcEars, session: str, *, human: bool) -> None:
         self._ears = ears
+        self._human = human
         self._session = session
         self._microphone = Microphone(self._send, chunk_ms=20)
         self._final: tuple[float, pb.Final] | None = None
@@ -104,7 +106,7 @@ class Listener:
         self._final = None
         at, final = answer
         faults = Counter[str]()
-        if leaked(final.text, prompt.text, human=True):
+        if leaked(final.text, prompt.text, human=self._human):
             faults["leak"] += 1
         if final.error:
             faults["failed: transcription"] += 1

@@ -45,6 +45,8 @@ class Config(Strict):
 
     Attributes:
         engine: Whose: all of this for `whisper`; for `sphinx` only its language model.
+        voice: For `sphinx`: its Gaussians are moved towards the corpus' voice, too, if the gate lets it pass.
+            That pays for ears that hear one person only.
         name: Of the model that comes out; a round of its own needs a name of its own.
         start: A Whisper of transformers': folder or hub name.
         corpus: Folder with `handover/`.
@@ -69,6 +71,7 @@ class Config(Strict):
     """
 
     engine: Literal["whisper", "sphinx"] = "whisper"
+    voice: bool = False
     name: str = Field(pattern=r"^[\w][\w.-]*$")
     start: str = ""
     corpus: Path

@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 # What `parley train asr` with `engine: sphinx` writes into a model's folder.
 SPHINX_MODEL: Final = "sphinx.lm.bin"
+SPHINX_TRANSFORM: Final = "mllr_matrix"  # only where the voice was adapted to, too
 
 
 def installed_whisper(settings: AsrSettings) -> str:
@@ -69,11 +70,13 @@ def load(name: str, settings: AsrSettings) -> AsrEngine:
             from services.asr.lm.conversation import conversational
 
             adapted = _promoted(settings, "sphinx")
+            transform: Path | None = None
             if adapted is not None:
                 language_model: Path | None = adapted / SPHINX_MODEL
+                transform = path if (path := adapted / SPHINX_TRANSFORM).is_file() else None
             else:
                 language_model = conversational(settings.cache_dir) if settings.conversational else None
-            return SphinxEngine(warm=settings.warm, language_model=language_model)
+            return SphinxEngine(warm=settings.warm, language_model=language_model, transform=transform)
         case "whisper":
             from services.asr.engines.whisper import load_whisper
 

@@ -40,12 +40,15 @@ class SphinxEngine:
     name = "sphinx"
     sample_rate_hz = _RATE_HZ
 
-    def __init__(self, *, warm: int = 1, language_model: Path | None = None) -> None:
+    def __init__(
+        self, *, warm: int = 1, language_model: Path | None = None, transform: Path | None = None
+    ) -> None:
         """Loads `warm` decoders ahead of the first sessions.
 
         Args:
             warm: How many.
             language_model: In pocketsphinx's binary format; None: the bundled one.
+            transform: Of the Gaussians' means towards one voice (`training/asr/mllr.py`); None: none.
 
         Raises:
             EngineUnavailable: pocketsphinx is not installed.
@@ -58,6 +61,9 @@ class SphinxEngine:
             ) from error
         adapted = {} if language_model is None else {"lm": str(language_model)}
         self.model = "pocketsphinx en-us" + (", adapted language model" if adapted else "")
+        if transform is not None:
+            self.model += ", for one voice"
+            adapted["mllr"] = str(transform)
         self._new_decoder = partial(pocketsphinx.Decoder, **_SETTINGS, **adapted)
         self._spare: list[tuple[frozenset[tuple[str, str]], Any]] = []
         self._lock = threading.Lock()
