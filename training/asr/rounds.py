@@ -125,7 +125,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Rounds of correction and fine-tuning.")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--clips", type=int, default=60, help="corrected in each round")
+    parser.add_argument("--clips", type=int, default=80, help="corrected in each round")
     options = parser.parse_args()
     for number in range(1, options.rounds + 1):
         run(number, options.clips)
