@@ -80,10 +80,11 @@ STYLES := services/sda/weights/animated
 animated:  ## train and export the drawn avatar's face again (an hour or two on two cores)
 	@scripts/setup system render
 	@scripts/setup python train
-	@$(PARLEY) data render --minutes 6 --out data/clips --size 208 --supersample 1 --workers 2
+	@$(PYTHON) -m training.animated.heads data/heads.npz
 	@$(PYTHON) -m training.sda.speech data/speech --minutes 40
 	@$(PYTHON) -m training.animated.reader data/runs/animated/reader.pt
 	@$(PYTHON) -m training.animated.reader data/runs/animated/gauge.pt --seed 2
+	@$(PYTHON) -m training.animated.sync data/runs/animated/sync.pt
 	@$(PYTHON) -m training.animated.train $(ANIMATED)
 	@$(PYTHON) -m training.animated.ablate $(ANIMATED)
 	@$(PYTHON) -m training.animated.evaluate $(ANIMATED)

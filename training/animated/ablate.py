@@ -1,16 +1,17 @@
 # mypy: disable-error-code="import-not-found, no-any-return"
-"""What transfer and the video judge are good for: the same steps without them.
+"""What transfer, the video judge and the landmark loss are good for: the same steps without them.
 
     python -m training.animated.ablate training/configs/animated.yaml       # goes on where it stopped
 
-`scratch` learns drawings from nothing, for as many steps as the run's `drawn-N.pt` had when it was kept;
-`no-sequence` goes on from the run's `video-N.pt`, when its judges began to be heard, without the judge of
-video. `training.animated.evaluate` compares.
+`scratch` learns drawings from nothing, for as many steps as the run's `drawn-N.pt` had when it was kept. The
+others do stage `video` again, from the same `moving.pt` and with the same batches: `no-sequence` without the
+judge of video, `no-lips` without the landmark loss. `training.animated.evaluate` compares.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -33,20 +34,31 @@ def kept(config: Config, stage: str) -> int:
 
 def scratch(config: Config) -> Config:
     """Drawings without a base."""
-    return config.model_copy(update={"stages": ("drawn",), "out": config.out / "ablation" / "scratch"})
+    return _beside(config, "scratch", stages=("drawn",))
 
 
 def no_sequence(config: Config) -> Config:
     """Video without its judge."""
-    weights = config.weights.model_copy(update={"sequence": 0.0})
-    return config.model_copy(update={"out": config.out / "ablation" / "no-sequence", "weights": weights})
+    return _beside(config, "no-sequence", weights=config.weights.model_copy(update={"sequence": 0.0}))
+
+
+def no_lips(config: Config) -> Config:
+    """Video without the landmark loss."""
+    return _beside(config, "no-lips", weights=config.weights.model_copy(update={"lips": 0.0}))
+
+
+def _beside(config: Config, name: str, **changed: Any) -> Config:
+    return config.model_copy(update={"out": config.out / "ablation" / name, **changed})
+
+
+VIDEO: Final[dict[str, Callable[[Config], Config]]] = {"no-sequence": no_sequence, "no-lips": no_lips}
 
 
 def main(
     config: Annotated[Path, typer.Argument(help="The run's YAML.")],
-    only: Annotated[str, typer.Option(help="scratch or no-sequence; empty: both.")] = "",
+    only: Annotated[str, typer.Option(help="scratch, no-sequence or no-lips; empty: all.")] = "",
 ) -> None:
-    """Train without the base, and without the judge of video.
+    """Train without the base, without the judge of video, and without the landmark loss.
 
     Raises:
         ConfigError: The run has not come far enough.
@@ -54,8 +66,10 @@ def main(
     run = load(config)
     if only in ("", "scratch"):
         Trainer(scratch(run)).run(until=kept(run, "drawn"))
-    if only in ("", "no-sequence"):
-        begin, row = run.out / f"video-{kept(run, 'video')}.pt", no_sequence(run)
+    for name, without in VIDEO.items():
+        if only not in ("", name):
+            continue
+        begin, row = run.out / "moving.pt", without(run)
         if not begin.is_file():
             raise ConfigError(f"{begin} does not exist.", fix=f"python -m training.animated.train {config}")
         if not (row.out / "state.pt").is_file():

@@ -64,7 +64,7 @@ def progress(trainer: Trainer) -> Picture:
     net, config = trainer.average, trainer.config
     random = np.random.default_rng(7)
     if trainer.name == "base":
-        photos = pictures(material.photo_batch(config.clips, random, ROW), DEVICE)
+        photos = pictures(material.photo_batch(config.heads, random, ROW)[0], DEVICE)
         large = torch.nn.functional.interpolate(photos, (config.model.size,) * 2, mode="bilinear")
         rows = [large, net.portray(net.encoder(large)), sampled(net, ROW)]
         return sheet([listed(row) for row in rows])

@@ -56,6 +56,9 @@ class Weights(Strict):
         sequence: What the judge of video says.
         sync: What the judge of sound and mouth says.
         latent: What the judge of styles says of the mapping network's.
+        contours: Differences of neighbouring pixels, without which edges are soft.
+        likeness: What a photo's styles tell of the drawn self.
+        portrait: What the judge of single pictures says of whole ones.
     """
 
     painted: float = 1.0
@@ -68,16 +71,25 @@ class Weights(Strict):
     sequence: float = 0.01
     sync: float = 0.02
     latent: float = 0.1
+    contours: float = 1.0
+    likeness: float = 1.0
+    portrait: float = 0.02
 
 
 class Steps(StageSteps):
-    """Optimiser steps of each stage, and from which step of it on the judges are heard."""
+    """Optimiser steps of each stage, and from which share of them on the judges are heard.
+
+    Attributes:
+        judged_from: In the stages that learn pictures.
+        watched_from: In stage `video`, which begins with pictures that are learnt.
+    """
 
     base: int = 1500
     drawn: int = 6000
     moving: int = 6000
     video: int = 2500
     judged_from: float = Field(default=0.4, ge=0, le=1)
+    watched_from: float = Field(default=0.1, ge=0, le=1)
 
 
 class Rates(Strict):
@@ -93,7 +105,7 @@ class Config(Strict):
     """A run.
 
     Attributes:
-        clips: Rendered realistic clips (`parley data render`), for the base.
+        heads: Realistic heads (training.animated.heads), for the base.
         speech: Speech with mouth targets (training.sda.speech).
         voice: Weights of the realistic face, whose audio encoder is taken over.
         reader: Network that reads renders' parameters (training.animated.reader).
@@ -111,7 +123,7 @@ class Config(Strict):
         ema: Decay of the averaged generator, which is what is exported.
     """
 
-    clips: Path
+    heads: Path
     speech: Path
     voice: Path
     reader: Path

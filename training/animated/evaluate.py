@@ -23,14 +23,14 @@ from torch import Tensor
 from parley.errors import ConfigError
 from services.sda.face import mel
 from services.sda.face.controls import VISEMES
-from training.animated import material
+from training.animated import material, sketch
 from training.animated.ablate import kept
 from training.animated.config import load
 from training.animated.discriminators import mouths
-from training.animated.export import animator_of, photos_encoder_of, spoken
-from training.animated.model import Animator, Content, pasted, window
+from training.animated.export import animator_of, likeness_of, photos_encoder_of, spoken
+from training.animated.model import Animator, Content, Encoder, enlarged, pasted, repeated, window
 from training.animated.reader import DOES, Gauge
-from training.animated.train import enlarged, repeated
+from training.animated.sync import DrawnSync, in_step, sync_of
 from training.data.cartoon import characters, drawing
 from training.data.cartoon.characters import Character
 from training.data.cartoon.drawing import Face
@@ -43,6 +43,7 @@ CLIPS, FRAMES, TOGETHER = 6, 50, 25
 FARTHEST = 6  # frames of lag that are tried
 STILL = np.zeros(3, np.float32)
 DEVICE = torch.device("cpu")
+WITHOUT = {"no-sequence": "no video judge", "no-lips": "no landmark loss"}  # rows of ablations
 Doubles = NDArray[np.float64]
 
 
@@ -109,7 +110,7 @@ def bank(net: Animator, take: Take) -> Tensor:
 
 
 @torch.no_grad()
-def figures(made: Tensor, take: Take, gauge: Gauge) -> dict[str, float]:
+def figures(made: Tensor, take: Take, gauge: Gauge, sync: DrawnSync) -> dict[str, float]:
     """What is measured of one take; the model card says what each is."""
     real, size = take.real, take.still.shape[-1]
     rows = take.clip.parameters[: len(real)]
@@ -119,6 +120,7 @@ def figures(made: Tensor, take: Take, gauge: Gauge) -> dict[str, float]:
     who = torch.nn.functional.normalize(features(gauge, take, made), dim=1)
     usual = torch.nn.functional.normalize(gauge.features(take.still), dim=1)
     lag, correlation = lagged(reads[:, 0], truth[:, 0])
+    step = in_step(sync, made, take.clip)
     apart = (gauge.lips(made) - gauge.lips(real)).unflatten(1, (-1, 2)).norm(dim=2).mean()
     return {
         "psnr_mouth": psnr(a, b),
@@ -128,6 +130,8 @@ def figures(made: Tensor, take: Take, gauge: Gauge) -> dict[str, float]:
         "lids": float(np.abs(reads - truth)[:, DOES.index("lid")].mean()),
         "opening_r": correlation,
         "lag": float(lag),
+        "sync_offset": float(abs(step.offset)),
+        "sync_confidence": step.confidence,
         "identity": float((who @ usual.T).min()),
         "flicker": flicker(made, real),
         "cpbd": float(np.mean([cpbd.compute(grey(frame)) for frame in a[::CPBD_EVERY]])),
@@ -173,12 +177,14 @@ def frechet(a: Tensor, b: Tensor) -> float:
     )
 
 
-def table(said: dict[str, list[Tensor]], among: list[Take], gauge: Gauge) -> dict[str, dict[str, float]]:
+def table(
+    said: dict[str, list[Tensor]], among: list[Take], gauge: Gauge, sync: DrawnSync
+) -> dict[str, dict[str, float]]:
     """Means over takes of every way to draw them, with the Fréchet distance over all their frames."""
     real = torch.cat([readings(gauge, take.real) for take in among])
     out = {}
     for name, videos in said.items():
-        rows = [figures(made, take, gauge) for made, take in zip(videos, among, strict=True)]
+        rows = [figures(made, take, gauge, sync) for made, take in zip(videos, among, strict=True)]
         mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
         own = torch.cat([readings(gauge, made) for made in videos])
         out[name] = mean | {"frechet": frechet(own, real)}
@@ -201,48 +207,95 @@ def portraits(path: Path, realistic: Path, among: list[Take], gauge: Gauge) -> d
                   for i in range(48)]), DEVICE,
     )  # fmt: skip
     real = torch.cat([gauge.features(part) for part in many.split(TOGETHER)])
-    seen = material.photos(realistic, "test")
-    names = sorted(set(seen.identities))
-    truth, own = [], []
-    for name in names:
-        where = seen.identities.index(name)
-        who = characters.drawn_self(named(name), name)
-        truth.append(drawing.draw(who, Face(), stills.shape[-1]))
-        framed = enlarged(pictures(seen.pictures[where][None], DEVICE), stills.shape[-1])
-        own.append(net.portray(photo(framed)))
     return {
         "psnr_portrait": psnr(bytes_of(made.clamp(-1, 1)), bytes_of(stills)),
-        "psnr_drawn_self": psnr(bytes_of(torch.cat(own).clamp(-1, 1)), np.stack(truth)),
+        "psnr_drawn_self": psnr(*painted_selves(net, photo, strangers(realistic))),
         "frechet_samples": frechet(drawn, real),
+    }
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A held-out realistic head as a photo [1, 3, size, size] in -1…1, and its true drawn self."""
+
+    photo: Tensor
+    who: Character
+
+
+def strangers(heads: Path, size: int = 256) -> list[Stranger]:
+    """One photo of each held-out person."""
+    seen, out = material.photos(heads, "test"), []
+    for name in sorted(set(seen.identities)):
+        picture = seen.pictures[seen.identities.index(name)]
+        photo = enlarged(pictures(picture[None], DEVICE), size)
+        out.append(Stranger(photo, characters.drawn_self(named(name))))
+    return out
+
+
+@torch.no_grad()
+def painted_selves(
+    net: Animator, photo: Encoder, among: list[Stranger]
+) -> tuple[material.Bytes, material.Bytes]:
+    """Drawn selves by styles alone, and true ones: uint8 [N, size, size, 3]."""
+    made = torch.cat([net.portray(photo(stranger.photo)) for stranger in among])
+    truth = np.stack([drawing.draw(stranger.who, Face(), net.model.size) for stranger in among])
+    return bytes_of(made.clamp(-1, 1)), truth
+
+
+@torch.no_grad()
+def drawn_selves(path: Path, among: list[Stranger]) -> dict[str, float]:
+    """How well the styles of held-out photos tell their drawn selves."""
+    photo, likeness = photos_encoder_of(path), likeness_of(path)
+    read = [sketch.character(likeness(photo(stranger.photo))[0].numpy()) for stranger in among]
+    true = [stranger.who for stranger in among]
+
+    def apart(name: str) -> float:
+        colours = (np.array([who.colours[name] for who in people]) for people in (read, true))
+        return 255 * float(np.abs(np.subtract(*colours)).mean())
+
+    drawn, truth = (np.stack([drawing.draw(who, Face(), 256) for who in people]) for people in (read, true))
+    pairs = list(zip(read, true, strict=True))
+    return {
+        "people": float(len(pairs)),
+        "psnr": psnr(drawn, truth),
+        "hair_right": float(np.mean([a.hair == b.hair for a, b in pairs])),
+        "glasses_right": float(np.mean([(a.glasses > 0) == (b.glasses > 0) for a, b in pairs])),
+        "beard_right": float(
+            np.mean([(a.beard > 0) == (b.beard >= sketch.LOWEST["beard"]) for a, b in pairs])
+        ),
+        "skin_levels": apart("skin"),
+        "hair_levels": apart("hair"),
+        "width_r": float(np.corrcoef([(a.wide, b.wide) for a, b in pairs], rowvar=False)[0, 1]),
     }
 
 
 def main(config: Annotated[Path, typer.Argument(help="The run's YAML.")]) -> None:
     """Measure a run; writes `quality.json` beside its checkpoint."""
     run = load(config)
-    gauge = gauge_of(run.out / "gauge.pt")
+    gauge, sync = gauge_of(run.out / "gauge.pt"), sync_of(run.out / "sync.pt")
     among = takes(run.speech, run.model.size)
     net = animator_of(run.out / "state.pt")
     said = {
         "real": [take.real for take in among],
         "still": [window(take.still).expand_as(take.real) for take in among],
         "nearest-viseme bank": [bank(net, take) for take in among],
-        "full": [speak(net, take) for take in among],
     }
-    other = run.out / "ablation" / "no-sequence" / "state.pt"
-    if other.is_file():
-        said["no video judge"] = [speak(animator_of(other), take) for take in among]
-    told = table(said, among, gauge)
+    beside = {"before stage video": run.out / "moving.pt", "full": run.out / "state.pt"}
+    beside |= {row: run.out / "ablation" / name / "video.pt" for name, row in WITHOUT.items()}
+    for row, path in beside.items():
+        if path.is_file():
+            said[row] = [speak(animator_of(path), take) for take in among]
+    told = table(said, among, gauge, sync)
     early = {
         "fine-tuned": run.out / f"drawn-{kept(run, 'drawn')}.pt",
         "from scratch": run.out / "ablation" / "scratch" / f"drawn-{kept(run, 'drawn')}.pt",
         "whole stage": run.out / "drawn.pt",
     }
-    whole = {name: portraits(path, run.clips, among, gauge) for name, path in early.items() if path.is_file()}
-    (run.out / "quality.json").write_text(
-        json.dumps({"table": told, "portraits": whole}, indent=2) + "\n", encoding="utf-8"
-    )
-    print(as_markdown(told), as_markdown(whole), sep="\n\n")
+    whole = {name: portraits(path, run.heads, among, gauge) for name, path in early.items() if path.is_file()}
+    selves = {"read from styles": drawn_selves(run.out / "drawn.pt", strangers(run.heads, run.model.size))}
+    quality = {"table": told, "portraits": whole, "selves": selves}
+    (run.out / "quality.json").write_text(json.dumps(quality, indent=2) + "\n", encoding="utf-8")
+    print(*(as_markdown(rows) for rows in quality.values()), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from services.sda.face import mel
-from training.animated import material
+from training.animated import material, sketch
 from training.animated.config import Model
 from training.animated.model import (
     CONTROL_SCALE,
@@ -38,6 +38,7 @@ from training.animated.model import (
     WINDOW,
     Animator,
     Encoder,
+    Likeness,
     window,
 )
 from training.data.cartoon import drawing
@@ -108,7 +109,15 @@ def photos_encoder_of(path: Path) -> Encoder:
     return net.eval().requires_grad_(False)
 
 
-def export(net: Animator, whole: Animator, photo: Encoder, out: Path) -> None:
+def likeness_of(path: Path) -> Likeness:
+    """What tells a drawn self from a photo's styles, of a checkpoint."""
+    state = torch.load(path, weights_only=True)
+    net = Likeness(Model.model_validate(state["model"]), sketch.NUMBERS)
+    net.load_state_dict(state["nets"]["likeness"])
+    return net.eval().requires_grad_(False)
+
+
+def export(net: Animator, whole: Animator, photo: Encoder, likeness: Likeness, out: Path) -> None:
     """Writes the three graphs of `net`, the weights that draw whole pictures, and the config into `out`."""
     model = net.model
     out.mkdir(parents=True, exist_ok=True)
@@ -128,14 +137,20 @@ def export(net: Animator, whole: Animator, photo: Encoder, out: Path) -> None:
     )
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         _Decoder(net)(torch.zeros(1, moved), *skips)
+    save_file(portraiture(whole, photo, likeness), out / "model.safetensors")
+    write_config(out, about(net) | {"decoder_gflop": round(counter.get_total_flops() / 1e9, 3)})
+
+
+def portraiture(whole: Animator, photo: Encoder, likeness: Likeness) -> dict[str, Tensor]:
+    """What draws characters from noise and photos, float16, by name."""
     tensors = {
         name: value
         for name, value in whole.state_dict().items()
         if name.split(".")[0] in PAINTERS and not name.endswith(".noise")
     }
-    tensors |= {f"photo.{name}": value for name, value in photo.state_dict().items()}
-    save_file({name: value.half().contiguous() for name, value in tensors.items()}, out / "model.safetensors")
-    write_config(out, about(net) | {"decoder_gflop": round(counter.get_total_flops() / 1e9, 3)})
+    for prefix, part in (("photo", photo), ("likeness", likeness)):
+        tensors |= {f"{prefix}.{name}": value for name, value in part.state_dict().items()}
+    return {name: value.half().contiguous() for name, value in tensors.items()}
 
 
 def about(net: Animator) -> dict[str, Any]:
@@ -206,7 +221,7 @@ def main(
     """Export a trained animated face."""
     net = animator_of(state)
     portraits = state.with_name("drawn.pt")  # later stages learn what moves, and forget whole pictures
-    export(net, animator_of(portraits), photos_encoder_of(portraits), out)
+    export(net, animator_of(portraits), photos_encoder_of(portraits), likeness_of(portraits), out)
     quantise_graph(out, (feed for _, feed in feeds(net, speech)))
     write_config(out, {"int8_loss_db": round(int8_loss(net, speech, out), 3)})
     (out / "decoder.onnx").unlink()  # the small one is as good and three times faster

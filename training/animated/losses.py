@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.animated import sketch
 from training.animated.discriminators import EYES, MOUTH, region
 
 MOUTH_COUNTS, EYES_COUNT = 8.0, 4.0  # how much more an error counts there
@@ -28,6 +29,25 @@ def pixels(made: Tensor, real: Tensor, still: Tensor, weight: Tensor) -> Tensor:
     """
     moved = ((real - still).abs().mean(1, keepdim=True) > MOVED).float()
     return ((made - real).abs() * weight * (1 + MOVED_COUNTS * moved)).mean()
+
+
+def contours(made: Tensor, real: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Distance of the differences of neighbouring pixels, of pictures [N, 3, n, n]: a blur has none.
+
+    Weight [1, n, n]: how much each pixel counts, mean 1; None: all the same.
+    """
+    apart = made - real
+    across, down = apart.diff(dim=3).abs(), apart.diff(dim=2).abs()
+    if weight is not None:
+        across, down = across * weight[..., :, 1:], down * weight[..., 1:, :]
+    return across.mean() + down.mean()
+
+
+def likeness(said: Tensor, told: Tensor) -> Tensor:
+    """Distance of what is said of characters [N, NUMBERS] from the truth; kinds are logits."""
+    parts = [F.smooth_l1_loss(said[:, part], told[:, part], beta=0.1) for part in sketch.MEASURES]
+    kinds = [F.cross_entropy(said[:, part], told[:, part].argmax(1)) for part in sketch.KINDS]
+    return sum([2 * parts[0], 0.3 * parts[1], *(0.3 * kind for kind in kinds)], said.new_zeros(()))
 
 
 def moved(made: Tensor, real: Tensor) -> Tensor:

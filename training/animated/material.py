@@ -1,19 +1,18 @@
 """What is learnt from: realistic renders, drawings made on the spot, and speech. A step's batch is the same
 on any machine."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from parley.errors import ConfigError
 from services.sda.face.controls import HIGHEST, LOWEST
 from services.sda.face.life import BLINK
+from training.animated import sketch
+from training.animated.heads import Split
 from training.animated.model import CONTROL_SCALE, CONTROLS
 from training.data.cartoon import characters, drawing
 from training.data.cartoon.characters import Character, drawn_self
@@ -25,22 +24,20 @@ from training.sda.clips import MOUTH_CONTROLS
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-PHOTO = 128  # pixels
-PHOTO_EVERY = 7  # frames of a clip
 USES = 3  # of a drawing: drawing it costs as much as learning from it
 KEPT_STEPS = 24  # over which they are spread
 POSES = 4  # of a character
-PAIRS = 0.34  # of whole pictures: a realistic head and its drawn self
+PAIRS = 0.5  # of whole pictures: a realistic head and its drawn self
 _SCALE = np.array(CONTROL_SCALE, np.float32)
 _COLUMNS = [PARAMETERS.index(name) for name in CONTROLS]
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Frames of realistic clips.
+    """Realistic heads.
 
     Attributes:
-        pictures: uint8 [n, PHOTO, PHOTO, 3].
+        pictures: uint8 [n, PIXELS, PIXELS, 3]; see heads.py.
         identities: Who is in each.
     """
 
@@ -49,35 +46,25 @@ class Photos:
 
 
 @lru_cache(maxsize=2)
-def photos(folder: Path, split: str = "train") -> Photos:
-    """Every few frames of the clips of a split.
+def photos(heads: Path, split: Split = "train") -> Photos:
+    """The heads of a split.
 
     Raises:
-        ConfigError: There are none.
+        ConfigError: They have not been rendered.
     """
-    pictures, identities = [], []
-    for path in sorted(folder.glob("[0-9]*.json")):
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["split"] != split:
-            continue
-        with av.open(str(path.with_suffix(".mp4"))) as container:
-            for index, frame in enumerate(container.decode(video=0)):
-                if index % PHOTO_EVERY == 0:
-                    whole = frame.to_ndarray(format="rgb24")
-                    pictures.append(cv2.resize(whole, (PHOTO, PHOTO), interpolation=cv2.INTER_AREA))
-                    identities.append(str(about["identity"]))
-    if not pictures:
-        raise ConfigError(f"{folder} has no {split} clips.", fix="Run `parley data render`.")
-    return Photos(np.stack(pictures), tuple(identities))
+    if not heads.is_file():
+        raise ConfigError(f"{heads} does not exist.", fix=f"python -m training.animated.heads {heads}")
+    with np.load(heads) as told:
+        among = told["splits"] == split
+        return Photos(told["pictures"][among], tuple(str(name) for name in told["identities"][among]))
 
 
-def photo_batch(folder: Path, random: np.random.Generator, size: int) -> Bytes:
-    """Realistic heads, some mirrored: uint8 [size, PHOTO, PHOTO, 3]."""
-    among = photos(folder).pictures
-    taken = among[random.integers(len(among), size=size)]
-    mirrored = random.random(size) < 0.5
-    taken[mirrored] = taken[mirrored, :, ::-1]
-    return taken
+def photo_batch(heads: Path, random: np.random.Generator, size: int) -> tuple[Bytes, Floats]:
+    """Realistic heads: uint8 [size, PIXELS, PIXELS, 3], and their drawn selves as numbers [size, NUMBERS]."""
+    among = photos(heads)
+    taken = random.integers(len(among.pictures), size=size)
+    told = [sketch.numbers(drawn_self(named(among.identities[number]))) for number in taken]
+    return among.pictures[taken], np.stack(told)
 
 
 @lru_cache(maxsize=1)
@@ -131,7 +118,7 @@ class Source:
 
     Attributes:
         speech: Folder of speech with mouth targets.
-        clips: Folder of realistic clips.
+        heads: File of realistic heads.
         pixels: Of drawings.
         frames: Of a spoken window.
         seed: Of everything that is drawn.
@@ -139,7 +126,7 @@ class Source:
     """
 
     speech: Path
-    clips: Path
+    heads: Path
     pixels: int
     frames: int
     seed: int
@@ -194,15 +181,14 @@ def stills(source: Source, size: int, step: int, random: np.random.Generator) ->
     """Characters at rest, the last of them drawn after photos.
 
     Returns:
-        uint8 [size, n, n, 3]; uint8 [p, PHOTO, PHOTO, 3] of the last p.
+        uint8 [size, n, n, 3]; uint8 [p, PIXELS, PIXELS, 3] of the last p.
     """
     paired = round(size * PAIRS)
     drawn = [_poses(source, int(index))[0] for index in _recent(step, size - paired, random)]
-    among = photos(source.clips)
+    among = photos(source.heads)
     taken = random.integers(len(among.pictures), size=paired)
     for number in taken:
-        who = drawn_self(named(among.identities[number]), among.identities[number])
-        drawn.append(drawing.draw(who, Face(), source.pixels))
+        drawn.append(drawing.draw(drawn_self(named(among.identities[number])), Face(), source.pixels))
     return np.stack(drawn).astype(np.uint8), among.pictures[taken]
 
 

@@ -218,6 +218,21 @@ class Encoder(nn.Module):
         return Content(normal(self.style(code)), offsets, details)
 
 
+class Likeness(nn.Module):
+    """What content says of whose face it is: the numbers of a drawn character (sketch.py)."""
+
+    def __init__(self, model: Model, numbers: int) -> None:
+        super().__init__()
+        takes = (1 + model.layers) * model.style
+        self.layers = nn.Sequential(
+            nn.Linear(takes, 2 * model.style), leaky(), nn.Linear(2 * model.style, numbers)
+        )
+
+    def forward(self, content: Content) -> Tensor:
+        """Of B pictures: [B, numbers]."""
+        return self.layers(torch.cat([content.style, content.offsets.flatten(1)], 1))
+
+
 class Motion(nn.Module):
     """What a face does in a frame to how far each layer's style moves. The first size never moves."""
 
@@ -317,3 +332,18 @@ def pasted(still: Tensor, shown: Tensor) -> Tensor:
     whole = still.clone()
     window(whole)[:] = shown
     return whole
+
+
+def enlarged(photos: Tensor, size: int) -> Tensor:
+    """Photos [N, 3, n, n] at the generator's size."""
+    return F.interpolate(photos, (size, size), mode="bilinear", align_corners=False)
+
+
+def repeated(content: Content, frames: int) -> Content:
+    """Every content `frames` times."""
+    details = content.details
+    return Content(
+        content.style.repeat_interleave(frames, 0),
+        content.offsets.repeat_interleave(frames, 0),
+        None if details is None else tuple(d.repeat_interleave(frames, 0) for d in details),
+    )

@@ -8,8 +8,9 @@
 - `phones.jpg`: the default avatar by the engine, a frame for each kind of sound
 - `sliders.jpg`: smile, brow and eyes from -1 to 1, in both styles
 - `one_latent.jpg`: realistic heads; their styles real, with layers swapped, and drawn
+- `selves.jpg`: strangers' photos, what the generator paints of their styles, and their drawn selves, speaking
 - `sampled.jpg`: characters from noise
-- `juno.mp4`, `held_out.mp4` in the folder of clips, with sound
+- `juno.mp4`, `held_out.mp4`, `selves.mp4` in the folder of clips, with sound
 """
 
 from dataclasses import replace
@@ -23,24 +24,31 @@ import typer
 
 from parley.engines import Audio, FaceInput, Picture
 from parley.engines import pictures as drawn_by
+from parley.intake.decode import decode_picture
 from parley.media.audio import float_to_pcm16
 from parley.media.clock import FPS, FRAME_SAMPLES
 from parley.media.video import write_mp4
+from parley.settings import REPOSITORY
 from services.sda.config import SdaSettings
 from services.sda.engines.animated import AnimatedEngine
+from services.sda.face.styles import WEIGHTS
 from training.animated import material
 from training.animated.board import listed, sampled, sheet
 from training.animated.config import Config, load
-from training.animated.evaluate import Take, speak, takes
+from training.animated.evaluate import Take, speak, strangers, takes
 from training.animated.export import animator_of, photos_encoder_of
 from training.animated.model import SLIDERS, Animator, pasted
+from training.animated.photo import nearer, restored
 from training.data.cartoon import characters, drawing
 from training.sda.show import by_kind, utterance
+from training.sda.still import framed
 from training.sda.train import pictures
 
 COLUMNS, SHRINK = 10, 0.5
 SWAPPED = 3  # sizes, from the coarsest on, that are the base's
 CLIP_S = 20
+SELVES = 4  # held-out people in the sheet, beside the realistic avatars
+PORTRAITS = ("mira", "theo")  # whose photos are framed as anybody's: the encoder never saw them
 DEVICE = torch.device("cpu")
 
 
@@ -78,17 +86,47 @@ def one_latent(run: Config) -> list[list[Picture]]:
     """Realistic heads; the same styles real, half real and half drawn (layers swapped), and drawn."""
     net, photo = animator_of(run.out / "drawn.pt"), photos_encoder_of(run.out / "drawn.pt")
     base = animator_of(run.out / "base.pt")
-    seen = material.photos(run.clips, "test")
-    first = [seen.identities.index(name) for name in sorted(set(seen.identities))][:COLUMNS]
-    photos = torch.nn.functional.interpolate(
-        pictures(seen.pictures[first], DEVICE), (run.model.size,) * 2, mode="bilinear"
-    )
+    photos = torch.cat([stranger.photo for stranger in strangers(run.heads, run.model.size)[:COLUMNS]])
     content = photo(photos)
     swapped = animator_of(run.out / "drawn.pt")
     for level in range(SWAPPED):
         swapped.synthesis.blocks[level].load_state_dict(base.synthesis.blocks[level].state_dict())
     swapped.synthesis.constant.data.copy_(base.synthesis.constant)
     return [listed(row) for row in (photos, *(each.portray(content) for each in (base, swapped, net)))]
+
+
+def photos(run: Config) -> list[Picture]:
+    """Strangers to the encoder: the realistic avatars' photos, and held-out heads."""
+    out = []
+    for name in PORTRAITS:
+        file = REPOSITORY / "avatars" / name / "face" / "portrait.png"
+        out.append(nearer(framed(decode_picture(file.read_bytes()))))
+    others = strangers(run.heads, run.model.size)[len(PORTRAITS) :: 48 // SELVES][:SELVES]
+    return out + [listed(stranger.photo)[0] for stranger in others]
+
+
+def selves(net: Animator, run: Config, path: Path) -> list[list[Picture]]:
+    """Photos, their styles painted, and drawn in both styles, who say a sentence each; a clip, too."""
+    hand, rows, shown, sound = restored(WEIGHTS), [], list[Picture](), list[Audio]()
+    said = [spoken for _, spoken in material.held_out(run.speech, len(PORTRAITS) + SELVES)]
+    for index, (photo, spoken) in enumerate(zip(photos(run), said, strict=True)):
+        content = hand.content(photo)
+        drawn = [
+            drawing.draw(hand.character(content, style), drawing.Face(), run.model.size)
+            for style in characters.STYLES
+        ]
+        still = pictures(drawn[index % len(drawn)][None], DEVICE)
+        take = Take(hand.character(content), spoken, still, torch.zeros(len(spoken), 3, 1, 1))
+        made = speak(net, take)
+        frames = listed(pasted(still.expand(len(made), -1, -1, -1), made))
+        at = np.linspace(6, len(frames) - 6, COLUMNS - 4).astype(int)
+        square = cv2.resize(np.asarray(photo), (run.model.size,) * 2, interpolation=cv2.INTER_AREA)
+        rows.append([square.astype(np.uint8), hand.paint(photo), *drawn, *(frames[i] for i in at)])
+        shown += [np.hstack([square.astype(np.uint8), frame]) for frame in frames]
+        sound.append(spoken.audio()[: len(made) * FRAME_SAMPLES])
+    timed = ((i * FRAME_SAMPLES, frame) for i, frame in enumerate(shown))
+    write_mp4(path, timed, float_to_pcm16(np.concatenate(sound)))
+    return rows
 
 
 def main(
@@ -106,6 +144,7 @@ def main(
     _write(out / "sliders.jpg", [row for each in who for row in slid(net, each)])
     _write(out / "one_latent.jpg", one_latent(run))
     _write(out / "sampled.jpg", [listed(sampled(animator_of(run.out / "drawn.pt"), COLUMNS))])
+    _write(out / "selves.jpg", selves(net, run, clips / "selves.mp4"))
     engine = AnimatedEngine(SdaSettings().avatars_dir)
     said, phones = utterance()
     frames = drawn_by(engine.open("juno", seed=1), FaceInput(said, last=True))

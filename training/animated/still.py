@@ -6,7 +6,7 @@
     python -m training.animated.still --avatar ada --photo ada.jpg   # of who agreed: parley consent
 
 A drawing tells no depth: the head is taken to be as deep as an average one. With a photo, the encoder that
-learnt from realistic heads gives the styles, and the generator of drawings draws them.
+learnt from realistic heads gives the styles, and their drawn self is drawn (photo.py).
 """
 
 from pathlib import Path
@@ -23,11 +23,12 @@ from parley.intake.decode import decode_picture
 from services.sda.face import portrait
 from services.sda.face.styles import WEIGHTS
 from training.data.cartoon import characters, drawing
+from training.data.cartoon.characters import Style
 from training.data.synthetic_faces.bank import displacement
 from training.sda.still import COARSE, average_depth
 
 SIZE = 256
-PORTRAIT = 512  # pixels of the picture that people pick by
+PORTRAIT = 512  # pixels of the picture that people pick by; of a photo when it is framed
 LOWER = 0.045  # of the picture, by which a drawn head stands lower than a rendered one
 
 
@@ -48,7 +49,7 @@ def prepare(picture: Picture, path: Path) -> None:
     portrait.save(path, picture, np.array([[1 / SIZE, 0, 0], [0, 1 / SIZE, 0]]), np.array(fields))
 
 
-def drawn(photo: Path, weights: Path) -> Picture:
+def drawn(photo: Path, weights: Path, style: Style = "soft", *, painted: bool = False) -> Picture:
     """The drawn self of whoever is in a photo.
 
     Raises:
@@ -59,13 +60,16 @@ def drawn(photo: Path, weights: Path) -> Picture:
     from training.animated.photo import draw
     from training.sda.still import framed
 
-    return draw(framed(decode_picture(photo.read_bytes()), SIZE), weights)
+    seen = framed(decode_picture(photo.read_bytes()), PORTRAIT)
+    return draw(seen, weights, style, painted=painted)
 
 
 def main(
     avatar: Annotated[str, typer.Option(help="Folder in avatars/.")],
     photo: Annotated[Path | None, typer.Option(help="Photo of the face, from the front.")] = None,
     character: Annotated[str, typer.Option(help='"juno" or "seed-17"; empty: as the avatar.')] = "",
+    style: Annotated[Style, typer.Option(help="With a photo: how it is drawn.")] = "soft",
+    painted: Annotated[bool, typer.Option(help="With a photo: by the generator alone, softly.")] = False,
     weights: Annotated[Path, typer.Option(help="Exported generator.")] = WEIGHTS,
     avatars: Annotated[Path, typer.Option(help="Folder of avatars.")] = Path("avatars"),
 ) -> None:
@@ -79,7 +83,7 @@ def main(
         picture = drawing.draw(characters.named(character or avatar), drawing.Face(), SIZE)
     else:
         consent.require(avatars / avatar, "face")
-        picture = drawn(photo, weights)
+        picture = drawn(photo, weights, style, painted=painted)
     prepare(picture, path)
     print(f"{path}: {path.stat().st_size / 1024:.0f} kB")
 

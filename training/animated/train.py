@@ -27,12 +27,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parley.errors import ConfigError
-from training.animated import losses, material
+from training.animated import losses, material, sketch
 from training.animated.augment import Adaptive
 from training.animated.board import Board
 from training.animated.config import STAGES, Config, Stage, load
 from training.animated.discriminators import Judges, fives, near, small
-from training.animated.model import Animator, Content, Encoder, window
+from training.animated.model import Animator, Content, Encoder, Likeness, enlarged, repeated, window
 from training.animated.reader import Reader
 from training.sda.discriminators import SYNC_FRAMES
 from training.sda.losses import visemes
@@ -42,7 +42,8 @@ from training.sda.train import pictures
 BETAS = (0.5, 0.99)
 SAMPLED = 4  # pictures from noise a step
 WARM = 25  # steps until a stage learns at its full rate
-WHOLE_EVERY = 4  # steps of stage `drawn`: whole pictures; the others are about what moves
+WHOLE_EVERY = 2  # steps of stage `drawn`: whole pictures; the others are about what moves
+READ = 3  # realistic heads whose likeness is told, for each that is painted
 DEVICE = torch.device("cpu")
 
 
@@ -63,6 +64,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator, self.judges = Animator(config.model), Judges(config.model)
         self.photo = Encoder(config.model).requires_grad_(False)
+        self.likeness = Likeness(config.model, sketch.NUMBERS)
         self.reader = Reader().requires_grad_(False)
         self.ada = Adaptive(config.ada_target)
         self._take_ears(config.voice)
@@ -73,7 +75,7 @@ class Trainer:
         for net in (self.generator, self.judges):
             net.to(memory_format=torch.channels_last)
         self.source = material.Source(
-            config.speech, config.clips, config.model.size, config.frames, config.seed
+            config.speech, config.heads, config.model.size, config.frames, config.seed
         )
         self.stage = self.step = 0
         self.weight = losses.importance(
@@ -88,6 +90,7 @@ class Trainer:
         hearing = list(net.audio.parameters())
         apart = {id(parameter) for parameter in [*moving, *hearing]}
         drawing = [parameter for parameter in net.parameters() if id(parameter) not in apart]
+        drawing += self.likeness.parameters()
         groups = [{"params": group} for group in (drawing, moving, hearing)]
         return {
             "generator": torch.optim.Adam(groups, rates.generator, BETAS),
@@ -154,7 +157,7 @@ class Trainer:
         self._optimisers = self._new_optimisers()
         self.source = material.Source(
             self.config.speech,
-            self.config.clips,
+            self.config.heads,
             self.config.model.size,
             self.config.frames,
             self.config.seed,
@@ -165,7 +168,7 @@ class Trainer:
             if "base" in self.config.stages and self.step == 0:
                 self.photo.load_state_dict(self.average.encoder.state_dict())
             self.ada = Adaptive(self.config.ada_target, 0.1)
-        if self.name == "video":
+        if self.name != "base":
             if not self.config.reader.is_file():
                 raise ConfigError(
                     f"{self.config.reader} does not exist.", fix="python -m training.animated.reader"
@@ -189,21 +192,25 @@ class Trainer:
             group["lr"] = rate * left
 
     def _judged(self) -> bool:
-        return self.step >= self.config.steps.judged_from * self.config.steps.of(self.name)
+        steps = self.config.steps
+        share = steps.watched_from if self.name == "video" else steps.judged_from
+        return self.step >= share * steps.of(self.name)
 
     # -- lessons ----------------------------------------------------------------------------------------
 
     def _learn_base(self, random: np.random.Generator) -> dict[str, float]:
-        photos = enlarged(
-            pictures(material.photo_batch(self.config.clips, random, self.config.batch), DEVICE),
-            self.config.model.size,
-        )
+        size = self.config.batch
+        seen, told = material.photo_batch(self.config.heads, random, READ * size)
+        photos = enlarged(pictures(seen, DEVICE), self.config.model.size)
         with self._autocast():
             content = self.generator.encoder(photos)
-        return self._portray(content, photos)
+            said = self.likeness(content)
+        apart = losses.likeness(said.float(), torch.from_numpy(told))
+        painted = Content(content.style[:size], content.offsets[:size], None)
+        return self._portray(painted, photos[:size], {"likeness": self.config.weights.likeness * apart})
 
     def _learn_drawn(self, random: np.random.Generator) -> dict[str, float]:
-        """Three steps of four about what moves, the fourth about whole pictures."""
+        """Every other step about what moves, the others about whole pictures."""
         return self._learn_moving(random) if self.step % WHOLE_EVERY else self._learn_stills(random)
 
     def _learn_moving(self, random: np.random.Generator) -> dict[str, float]:
@@ -223,11 +230,21 @@ class Trainer:
         parts = {
             "window": weights.painted * losses.pixels(made.painted.float(), target, under, self.weight),
             "shown": weights.shown * losses.pixels(shown, target, under, self.weight),
-        }
+            "contours": weights.contours * losses.contours(shown, target, self.weight),
+        } | self._lips(shown, target)
         judged = {}
         if self._judged():
             judged = self._argue("mouth", weights.frame, near(target), near(shown), parts)
         return self._improve(parts) | judged
+
+    def _lips(self, made: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """How far the lips of windows [N, 3, h, w] are from where they should be, as the reader sees both."""
+        if not self.config.weights.lips:
+            return {}
+        with torch.no_grad():
+            truth = self.reader(real)
+        apart = F.smooth_l1_loss(self.reader(made), truth, beta=0.1)
+        return {"lips": self.config.weights.lips * apart}
 
     def _learn_stills(self, random: np.random.Generator) -> dict[str, float]:
         batch, photo = material.stills(self.source, self.config.batch, self.step, random)
@@ -241,7 +258,9 @@ class Trainer:
         )
         return self._portray(content, target)
 
-    def _portray(self, content: Content, target: Tensor) -> dict[str, float]:
+    def _portray(
+        self, content: Content, target: Tensor, told: dict[str, Tensor] | None = None
+    ) -> dict[str, float]:
         """Whole pictures by styles alone, of content and, once the judges are heard, of noise."""
         weights = self.config.weights
         with self._autocast():
@@ -249,8 +268,9 @@ class Trainer:
         made = made.float()
         parts = {
             "painted": weights.painted * (made - target).abs().mean(),
+            "contours": weights.contours * losses.contours(made, target),
             "offset": weights.offset * content.offsets.float().square().sum(2).mean(),
-        }
+        } | (told or {})
         judged = {}
         if self._judged():
             judged = self._compete(parts, small(target), small(made), content.style.float())
@@ -282,13 +302,10 @@ class Trainer:
         parts = {
             "window": weights.painted * losses.pixels(made.painted.float(), target, under, self.weight),
             "shown": weights.shown * losses.pixels(flat, target, under, self.weight),
+            "contours": weights.contours * losses.contours(flat, target, self.weight),
             "motion": weights.motion * losses.moved(shown, real),
             "visemes": weights.visemes * visemes(heard.float(), mouth),
-        }
-        if weights.lips:
-            with torch.no_grad():
-                truth = self.reader(target)
-            parts["lips"] = weights.lips * F.smooth_l1_loss(self.reader(flat), truth, beta=0.1)
+        } | self._lips(flat, target)
         told: dict[str, float] = {}
         if self._judged():
             told |= self._argue("mouth", weights.frame, near(target), near(flat), parts)
@@ -340,7 +357,7 @@ class Trainer:
         if self.step % self.config.r1_every == 0:
             penalty = losses.r1(self.judges.frame, real[:SAMPLED])
             self._advance_judge("frame", self.config.r1 * self.config.r1_every * penalty)
-        return told | self._argue("frame", weights.frame, real, torch.cat([made, sampled]), parts)
+        return told | self._argue("frame", weights.portrait, real, torch.cat([made, sampled]), parts)
 
     def _argue(
         self, name: str, weight: float, real: Tensor, made: Tensor, parts: dict[str, Tensor]
@@ -424,6 +441,7 @@ class Trainer:
             "average": self.average,
             "photo": self.photo,
             "judges": self.judges,
+            "likeness": self.likeness,
             "reader": self.reader,
         }
 
@@ -442,6 +460,7 @@ class Trainer:
         self.generator.load_state_dict(state["nets"]["average"])
         self.judges.load_state_dict(state["nets"]["judges"])
         self.photo.load_state_dict(state["nets"]["photo"])
+        self.likeness.load_state_dict(state["nets"]["likeness"])
 
     def _take_ears(self, voice: Path) -> None:
         """The realistic face's audio encoder: both faces hear alike."""
@@ -453,21 +472,6 @@ class Trainer:
             if name.startswith("audio.")
         }
         self.generator.audio.load_state_dict(taken)
-
-
-def enlarged(photos: Tensor, size: int) -> Tensor:
-    """Photos [N, 3, n, n] at the generator's size."""
-    return F.interpolate(photos, (size, size), mode="bilinear", align_corners=False)
-
-
-def repeated(content: Content, frames: int) -> Content:
-    """Every content `frames` times."""
-    details = content.details
-    return Content(
-        content.style.repeat_interleave(frames, 0),
-        content.offsets.repeat_interleave(frames, 0),
-        None if details is None else tuple(d.repeat_interleave(frames, 0) for d in details),
-    )
 
 
 def train(

@@ -7,6 +7,7 @@ only real mouths of clips; its figures on generated video are comparable with th
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,8 @@ FARTHEST = 10  # frames by which an offset is looked for
 class SyncNet(nn.Module):
     """Mouths and sounds to points of one sphere."""
 
+    region: Callable[[Tensor], Tensor] = staticmethod(mouths)  # what of a picture is seen
+
     def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.seen = nn.Sequential(
@@ -38,7 +41,7 @@ class SyncNet(nn.Module):
 
     def see(self, video: Tensor) -> Tensor:
         """Video [B, T, 3, size, size] in -1…1 to [B, T - 4, width]; the first is of frame 2."""
-        small = F.interpolate(mouths(video).flatten(0, 1), (24, 32), mode="bilinear", antialias=True)
+        small = F.interpolate(self.region(video).flatten(0, 1), (24, 32), mode="bilinear", antialias=True)
         small = small.unflatten(0, video.shape[:2])
         count = video.shape[1] - 2 * HALF
         fives = torch.cat([small[:, i : i + count] for i in range(SYNC_FRAMES)], 2)

@@ -46,7 +46,7 @@ def config(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Con
     monkeypatch.setattr(material, "photos", lambda folder, split="train": heads)
     torch.save(Reader().state_dict(), tmp_path / "reader.pt")
     return Config(
-        clips=tmp_path,
+        heads=tmp_path,
         speech=speech,
         voice=REPOSITORY / "services/sda/weights/gan/model.safetensors",
         reader=tmp_path / "reader.pt",

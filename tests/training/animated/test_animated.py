@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from parley.errors import ConfigError
-from training.animated.ablate import kept, no_sequence, scratch
+from training.animated.ablate import kept, no_lips, no_sequence, scratch
 from training.animated.augment import Adaptive
 from training.animated.config import STAGES, Config, Model, load
 from training.animated.evaluate import flicker, frechet, lagged
 from training.animated.export import SKIPS, _Decoder, _Identity
-from training.animated.model import Animator, pasted, window
-from training.animated.train import Trainer, repeated
+from training.animated.model import Animator, pasted, repeated, window
+from training.animated.train import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -115,16 +115,18 @@ def test_measures_of_what_is_known() -> None:
 
 
 def test_comparisons_differ_in_one_thing_alone(config: Config) -> None:
-    run = config.model_copy(update={"kept": ("drawn-1", "video-1")})
-    assert (kept(run, "drawn"), kept(run, "video")) == (1, 1)
+    run = config.model_copy(update={"kept": ("drawn-1",)})
+    assert kept(run, "drawn") == 1
     assert scratch(run).stages == ("drawn",) and scratch(run).steps == run.steps
     assert no_sequence(run).weights == run.weights.model_copy(update={"sequence": 0.0})
+    assert no_lips(run).weights == run.weights.model_copy(update={"lips": 0.0})
+    assert no_sequence(run).steps == no_lips(run).steps == run.steps
     with pytest.raises(ConfigError, match="moving"):
         kept(run, "moving")
 
 
 def test_settings_are_strict(tmp_path) -> None:
     path = tmp_path / "run.yaml"
-    path.write_text("clips: a\nspeech: b\nvoice: c\nreader: d\nout: e\nlearning_rat: 1\n")
+    path.write_text("heads: a\nspeech: b\nvoice: c\nreader: d\nout: e\nlearning_rat: 1\n")
     with pytest.raises(ConfigError, match="learning_rat"):
         load(path)

@@ -200,9 +200,11 @@ def held_out(index: int) -> Character:
     return character(seeds.first + index % (seeds.last - seeds.first + 1))
 
 
-def drawn_self(person: Identity, name: str, style: Style | None = None) -> Character:
-    """A person of the realistic corpus, drawn: proportions and colours follow theirs, the rest the name."""
-    random = np.random.default_rng([*name.encode(), 0x5E1F])
+def drawn_self(person: Identity, style: Style = "soft") -> Character:
+    """A person of the realistic corpus, drawn: what their picture tells is theirs, all else the same for all.
+
+    Nothing is left to chance: of two drawings of one face, a generator would learn the blur between them.
+    """
     shape, numbers = person.shape, person.numbers
     feminine = float(np.clip(-2.5 * shape.get("jawWidth", 0.0), -1.2, 1.2))
     kinds: dict[int, Hair] = {
@@ -224,20 +226,35 @@ def drawn_self(person: Identity, name: str, style: Style | None = None) -> Chara
         "back_bottom": _brighter(told["backBottom"], 1.1),
         "frame": told.get("glassColour", (0.1, 0.1, 0.1)),
     }
-    made = _built(
-        random,
-        style or STYLES[int(random.integers(len(STYLES)))],
-        feminine,
-        float(numbers.get("age", 0.3)),
-        colours,
-        kinds[int(numbers.get("hairStyle", 0.0))],
+
+    def follows(name: str, middle: float, factor: float, low: float, high: float) -> float:
+        return float(np.clip(middle + factor * shape.get(name, 0.0), low, high))
+
+    return Character(
+        style=style,
+        wide=follows("faceWidth", 1, 0.12, 0.88, 1.12),
+        long=follows("chinHeight", 0, -1.5, -1, 1),
+        jaw=follows("jawWidth", 0, 2.0, -1, 1),
+        cheeks=follows("cheek", 0.5, 1.0, 0, 1),
+        eyes=follows("eyeOpen", 1.02, 0.8, 0.84, 1.16),
+        apart=follows("eyeGap", 1, 0.25, 0.92, 1.08),
+        slant=follows("eyeSlant", 0.1, 4.0, -1, 1),
+        brows=float(np.clip(shape.get("browThick", 1.0), 0.55, 1.6)),
+        brow_height=follows("browHeight", 0.2, 2.5, -1, 1),
+        nose=float(np.clip(shape.get("noseWidth", 1.0), 0.7, 1.35)),
+        nose_kind=0,
+        mouth=follows("mouthWidth", 1, 0.4, 0.86, 1.14),
+        lips=float(np.clip(0.45 + 0.3 * feminine + 2 * shape.get("lowerLip", 0.0), 0.05, 1)),
+        hair=kinds[int(numbers.get("hairStyle", 0.0))],
+        volume=1.0,
+        parting=0.6,
         beard=float(numbers.get("beard", 0.0)),
         glasses=0 if not numbers.get("glasses", 0.0) else 1 if numbers.get("glassRound", 1.0) > 0.9 else 2,
         freckles=float(numbers.get("freckles", 0.0)),
-        wide=1 + 0.12 * shape.get("faceWidth", 0.0),
-        long=float(np.clip(-1.5 * shape.get("chinHeight", 0.0), -1, 1)),
+        lashes=float(np.clip(0.3 + 0.6 * feminine, 0, 1)),
+        collar=0,
+        colours=colours,
     )
-    return made
 
 
 def _built(
@@ -247,12 +264,6 @@ def _built(
     age: float,
     colours: dict[str, Colour],
     hair: Hair,
-    *,
-    beard: float | None = None,
-    glasses: int | None = None,
-    freckles: float | None = None,
-    wide: float | None = None,
-    long: float | None = None,
 ) -> Character:
     def drawn(spread: float, share: float = 0.0) -> float:
         return float(np.clip(random.normal(), -2, 2) * spread + share * feminine)
@@ -263,8 +274,8 @@ def _built(
     width, length = 1 + drawn(0.05, -0.015), float(np.clip(drawn(0.5, -0.2), -1, 1))
     return Character(
         style=style,
-        wide=width if wide is None else float(np.clip(wide, 0.88, 1.12)),
-        long=length if long is None else long,
+        wide=width,
+        long=length,
         jaw=float(np.clip(drawn(0.4, -0.45), -1, 1)),
         cheeks=float(np.clip(0.5 + drawn(0.25), 0, 1)),
         eyes=float(np.clip(1 + drawn(0.06, 0.05), 0.84, 1.16)),
@@ -279,9 +290,9 @@ def _built(
         hair=hair,
         volume=float(np.clip(1 + drawn(0.06), 0.88, 1.12)),
         parting=float(random.choice((-1, 1)) * random.uniform(0.2, 1)),
-        beard=bearded if beard is None else beard,
-        glasses=spectacles if glasses is None else glasses,
-        freckles=freckled if freckles is None else freckles,
+        beard=bearded,
+        glasses=spectacles,
+        freckles=freckled,
         lashes=float(np.clip(0.3 + 0.6 * feminine, 0, 1)),
         collar=int(random.integers(4)),
         colours=colours,
