@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from parley.service import ServiceSettings
+from parley.settings import REPOSITORY
 from services.llm.policy import DEFAULT as POLICY
 
 
@@ -20,6 +21,9 @@ class LlmSettings(ServiceSettings):
     engine: str = Field(default="notes", description="notes, vllm, transformer or fake.")
 
     policy: Path = Field(default=POLICY, description="What every avatar refuses; see policy.md.")
+    cache_dir: Path = Field(
+        default=REPOSITORY / ".cache" / "llm", description="Keeps the vectors of notes from start to start."
+    )
     tools: Path | None = Field(
         default=None, description="vllm: YAML file of MCP servers whose functions the mind may call."
     )

@@ -1,28 +1,48 @@
 """The engines, by name. Their libraries are imported only when they are chosen."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from parley.engines import LlmEngine
 from parley.errors import EngineUnavailable
 from services.llm.config import LlmSettings
 
+if TYPE_CHECKING:
+    from services.llm.notes.embedder import Embedder
+
 
 def _notes(settings: LlmSettings) -> LlmEngine:
     from services.llm.engines.notes import NotesEngine
 
-    return NotesEngine(settings.avatars_dir, policy=settings.policy)
+    with _embedder(settings) as embedder:
+        return NotesEngine(settings.avatars_dir, embedder, policy=settings.policy)
 
 
 def _vllm(settings: LlmSettings) -> LlmEngine:
     from services.llm.engines.vllm import VllmEngine
 
-    return VllmEngine(settings)
+    with _embedder(settings) as embedder:
+        return VllmEngine(settings, embedder)
 
 
 def _transformer(settings: LlmSettings) -> LlmEngine:
     from services.llm.engines.transformer import TransformerEngine
 
-    return TransformerEngine(settings)
+    with _embedder(settings) as embedder:
+        return TransformerEngine(settings, embedder)
+
+
+@contextmanager
+def _embedder(settings: LlmSettings) -> Iterator[Embedder]:
+    """For an engine that reads all notes when it is built; their vectors are kept for the next start."""
+    from services.llm.notes.embedder import Embedder
+
+    embedder = Embedder(cache=settings.cache_dir / "notes.npz")
+    yield embedder
+    embedder.keep()
 
 
 def _fake(settings: LlmSettings) -> LlmEngine:

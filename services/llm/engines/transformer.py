@@ -97,18 +97,21 @@ class TransformerEngine:
     name = "transformer"
     calls_tools = False
 
-    def __init__(self, settings: LlmSettings, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, settings: LlmSettings, embedder: Embedder | None = None, *, rules: bool = True
+    ) -> None:
         """Loads the model and reads the avatars' notes.
 
         Args:
             settings: See `LlmSettings`.
             embedder: For the notes; None: a new one.
+            rules: Whether rules answer what is no matter for a model; without them it is only measured.
 
         Raises:
             EngineUnavailable: The weights are missing or are not the right ones.
             ConfigError: The policy, or an avatar's manifest, is malformed.
         """
-        self._settings = settings
+        self._settings, self._rules = settings, rules
         self._net = TransformerModel(settings.transformer)
         self.model = (
             f"{self._net.manifest['model']}, {self._net.manifest['parameters'] / 1e6:.1f} M parameters"
@@ -133,7 +136,7 @@ class TransformerEngine:
             EngineUnavailable: The avatar's adapter is missing, or made for another model.
         """
         avatar = load_avatar(self._settings.avatars_dir, turn.avatar)
-        if by_rule := await asyncio.to_thread(self._by_rule, turn, avatar):
+        if self._rules and (by_rule := await asyncio.to_thread(self._by_rule, turn, avatar)):
             yield TextDelta(rest_after(by_rule.text, spoken), citations=by_rule.citations)
             return
         adapter = self._adapter_of(avatar)

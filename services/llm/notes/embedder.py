@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import logging
+import os
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,15 +18,22 @@ from parley.errors import EngineUnavailable
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 _REMEMBERED = 4096
+_KEY_BYTES = 16
 
 Vectors = NDArray[np.float32]
+log = logging.getLogger(__name__)
 
 
 class Embedder:
     """Text in, unit vectors out. Safe to share between threads; one core per call."""
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
+    def __init__(self, weights: Path = WEIGHTS, *, cache: Path | None = None) -> None:
         """Loads the model and checks that the files are the ones that the manifest names.
+
+        Args:
+            weights: Folder of the model.
+            cache: File in which `keep` leaves the vectors of notes for the next start, by hashes of texts;
+                None: they are computed each time, which takes some seconds for three avatars.
 
         Raises:
             EngineUnavailable: A file is missing or is not the right one.
@@ -48,6 +59,8 @@ class Embedder:
         )
         self._tokenizer = Tokenizer.from_buffer(files["tokenizer.json"])
         self._known: dict[str, Vectors] = {}
+        self._cache, self._noted = cache, dict[bytes, Vectors]()
+        self._cached = self._read_cache() if cache is not None and cache.is_file() else {}
 
     def embed(self, text: str) -> Vectors:
         """The meaning of `text` as a unit vector float32 [384]; about 2 ms for a short sentence."""
@@ -61,5 +74,44 @@ class Embedder:
         return known
 
     def embed_all(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), 384]."""
-        return np.stack([self.embed(text) for text in texts])
+        """Of notes: float32 [len(texts), 384]."""
+        keys = [self._key(text) for text in texts]
+        for key, text in zip(keys, texts, strict=True):
+            if key not in self._noted:
+                known = self._cached.get(key)
+                self._noted[key] = self.embed(text) if known is None else known
+        return np.stack([self._noted[key] for key in keys])
+
+    def keep(self) -> None:
+        """Writes the vectors of all notes so far to the cache, if there are new ones."""
+        if self._cache is None or self._noted.keys() <= self._cached.keys():
+            return
+        keys = np.frombuffer(b"".join(self._noted), np.uint8).reshape(-1, _KEY_BYTES)
+        try:
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            # Another process may be writing the same file.
+            with tempfile.NamedTemporaryFile(dir=self._cache.parent, delete=False) as made:
+                np.savez(made, keys=keys, vectors=np.stack(list(self._noted.values())))
+            os.replace(made.name, self._cache)
+        except OSError as error:
+            log.warning(
+                "the notes' vectors are not kept, so the next start takes as long",
+                extra={"path": str(self._cache), "reason": error.strerror},
+            )
+
+    def _read_cache(self) -> dict[bytes, Vectors]:
+        assert self._cache is not None
+        try:
+            with np.load(self._cache) as kept:
+                return {bytes(k): v for k, v in zip(kept["keys"], kept["vectors"], strict=True)}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            log.warning(
+                "the notes' kept vectors cannot be read and are made again",
+                extra={"path": str(self._cache), "reason": str(error)},
+            )
+            return {}
+
+    def _key(self, text: str) -> bytes:
+        """Of a text and these weights."""
+        signed = json.dumps([self.manifest["sha256"], text]).encode()
+        return hashlib.sha256(signed).digest()[:_KEY_BYTES]

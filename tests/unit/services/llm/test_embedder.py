@@ -32,3 +32,37 @@ def test_missing_or_changed_weights_name_the_fix(tmp_path: Path) -> None:
     (tmp_path / "weights" / "tokenizer.json").write_text("{}")
     with pytest.raises(EngineUnavailable, match="manifest"):
         Embedder(tmp_path / "weights")
+
+
+def test_vectors_of_notes_are_there_at_the_next_start(tmp_path: Path) -> None:
+    notes, cache = ["green tea", "the moon"], tmp_path / "cache" / "notes.npz"
+    first = Embedder(cache=cache)
+    made = first.embed_all(notes)
+    first.embed("what a person asks is not kept")
+    first.keep()
+    second = Embedder(cache=cache)
+    second.embed = lambda text: pytest.fail(f"{text!r} is computed again")  # type: ignore[method-assign]
+    assert np.array_equal(second.embed_all(notes), made)
+    written = cache.stat().st_mtime_ns
+    second.keep()
+    assert cache.stat().st_mtime_ns == written, "nothing is new"
+    with np.load(cache) as kept:
+        assert len(kept["keys"]) == 2 and not any(b"tea" in name.encode() for name in kept.files)
+    assert [path.name for path in cache.parent.iterdir()] == ["notes.npz"]
+
+
+def test_a_broken_cache_is_made_again_and_an_unwritable_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = tmp_path / "notes.npz"
+    cache.write_bytes(b"PK no archive")
+    broken = Embedder(cache=cache)
+    broken.embed_all(["green tea"])
+    broken.keep()
+    assert "made again" in caplog.text
+    assert len(Embedder(cache=cache)._cached) == 1
+    (tmp_path / "file").touch()
+    nowhere = Embedder(cache=tmp_path / "file" / "notes.npz")
+    nowhere.embed_all(["green tea"])
+    nowhere.keep()
+    assert "not kept" in caplog.text
