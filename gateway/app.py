@@ -13,6 +13,7 @@ from gateway.config import GatewaySettings
 from gateway.http import avatars, chat, client_secrets, memory, operations, page, speech, transcriptions
 from gateway.http.access import Access
 from gateway.http.middleware import Guard
+from gateway.memory.ratings import RatingStore
 from gateway.memory.store import FactStore
 from gateway.realtime import route
 from gateway.realtime.registry import Registry
@@ -55,14 +56,15 @@ def create_app(
     authorizer = Authorizer(settings)
     access = Access(authorizer)
     facts = FactStore(Path(settings.memory)) if settings.memory else None
-    realtime = route.Realtime(settings, authorizer, registry, services, converse, facts)
+    ratings = RatingStore(Path(settings.memory)) if settings.memory else None
+    realtime = route.Realtime(settings, authorizer, registry, services, converse, facts, ratings)
     app.include_router(operations.router(services, registry, access))
     app.include_router(route.router(realtime))
     app.include_router(client_secrets.router(settings, authorizer, access))
     app.include_router(avatars.router(settings.avatars_dir, access))
     app.include_router(transcriptions.router(settings, services, access))
     app.include_router(speech.router(settings, services, access))
-    app.include_router(memory.router(facts, access))
+    app.include_router(memory.router(facts, ratings, access))
     app.include_router(chat.router(settings, services, access))
     app.include_router(page.router(static))
     return app

@@ -29,7 +29,9 @@ class GatewaySettings(Settings):
         "", description="Comma-separated origins of other sites whose pages may use this server."
     )
     memory: str = Field(
-        "", description="SQLite file for facts about people who ask to be remembered; empty: nobody is."
+        "",
+        description="SQLite file for facts about people who ask to be remembered, and for answers that were "
+        "rated; empty: neither is kept.",
     )
     resume_s: float = Field(300.0, description="How long a conversation can be resumed after it was left.")
     slow_client_s: float = Field(

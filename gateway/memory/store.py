@@ -1,9 +1,7 @@
-"""Facts about people in one SQLite file. What is deleted is overwritten on the disk, not only unlinked."""
+"""Facts about people."""
 
 import asyncio
-import hashlib
 import secrets
-import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.memory.facts import Said
-from parley.errors import ConfigError
+from gateway.memory.file import connected, hashed, prepare
 
 MAX_FACTS = 50
-_BUSY_S = 5.0
 _SCHEMA = """
 create table if not exists facts (
   id text primary key, person text not null, slot text not null, text text not null,
@@ -45,36 +42,27 @@ class FactStore:
         """
         self._path = path
         self._watchers: dict[str, set[Callable[[], None]]] = defaultdict(set)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect()) as connection, connection:
-                connection.executescript(_SCHEMA)
-            path.chmod(0o600)
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigError(
-                f"The memory {path} cannot be used: {error}.",
-                fix="Set PARLEY_GATEWAY_MEMORY to a file that can be written, or to nothing.",
-            ) from error
+        prepare(path, _SCHEMA)
 
     async def facts(self, person: str) -> list[Fact]:
         """All that is remembered of a person, oldest first."""
-        return await asyncio.to_thread(self._facts, _hashed(person))
+        return await asyncio.to_thread(self._facts, hashed(person))
 
     async def add(self, person: str, said: list[Said]) -> None:
         """Remembers; the same fact once, one of each slot, and the newest `MAX_FACTS`."""
         if said:
-            await asyncio.to_thread(self._add, _hashed(person), said)
+            await asyncio.to_thread(self._add, hashed(person), said)
             self._tell(person)
 
     async def delete(self, person: str, fact_id: str | None = None) -> int:
         """Forgets one fact, or all; returns how many that were."""
-        deleted = await asyncio.to_thread(self._delete, _hashed(person), fact_id)
+        deleted = await asyncio.to_thread(self._delete, hashed(person), fact_id)
         self._tell(person)
         return deleted
 
     def watch(self, person: str, changed: Callable[[], None]) -> Callable[[], None]:
         """Calls `changed` whenever the person's facts change here; returns what ends it."""
-        key = _hashed(person)
+        key = hashed(person)
         self._watchers[key].add(changed)
 
         def end() -> None:
@@ -85,17 +73,11 @@ class FactStore:
         return end
 
     def _tell(self, person: str) -> None:
-        for changed in list(self._watchers.get(_hashed(person), ())):
+        for changed in list(self._watchers.get(hashed(person), ())):
             changed()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_BUSY_S)
-        connection.execute("pragma secure_delete = on")
-        connection.execute("pragma journal_mode = truncate")
-        return connection
-
     def _facts(self, person: str) -> list[Fact]:
-        with closing(self._connect()) as connection:
+        with closing(connected(self._path)) as connection:
             rows = connection.execute(
                 "select id, text, created_unix from facts where person = ? order by created_unix, rowid",
                 (person,),
@@ -103,7 +85,7 @@ class FactStore:
             return [Fact(*row) for row in rows]
 
     def _add(self, person: str, said: list[Said]) -> None:
-        with closing(self._connect()) as connection, connection:
+        with closing(connected(self._path)) as connection, connection:
             for one in said:
                 connection.execute(
                     "delete from facts where person = ? "
@@ -119,13 +101,9 @@ class FactStore:
             )
 
     def _delete(self, person: str, fact_id: str | None) -> int:
-        with closing(self._connect()) as connection, connection:
+        with closing(connected(self._path)) as connection, connection:
             if fact_id is None:
                 return connection.execute("delete from facts where person = ?", (person,)).rowcount
             return connection.execute(
                 "delete from facts where person = ? and id = ?", (person, fact_id)
             ).rowcount
-
-
-def _hashed(person: str) -> str:
-    return hashlib.sha256(person.encode()).hexdigest()

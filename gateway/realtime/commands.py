@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from gateway.memory.ratings import RatingStore
 from gateway.memory.remembering import Remembering
 from gateway.memory.store import Fact, FactStore
 from gateway.realtime import messages as m
 from gateway.realtime.dialect import Dialect, error_event, event
 from gateway.realtime.items import Item, remember
 from gateway.realtime.parsing import decode_audio
+from gateway.realtime.rating import Rater
 from gateway.realtime.reading import read_item
 from gateway.realtime.session_config import Face, SessionState
 from gateway.realtime.side import SideResponse, added
@@ -46,6 +48,7 @@ class Commands:
         tasks: asyncio.TaskGroup,
         show_session: Callable[[Face | None], None],
         memory: FactStore | None,
+        ratings: RatingStore | None,
     ) -> None:
         self._conversation = conversation
         self._dialect = dialect
@@ -61,6 +64,7 @@ class Commands:
         self._seq = 0
         self._facts: list[Fact] = []
         self._memory = Remembering(memory, changed=self._remembered, tasks=tasks)
+        self._rater = Rater(ratings, self._items, avatar.name)
         self.state = state
         self.heard_samples = 0
         self.starting = False
@@ -104,6 +108,8 @@ class Commands:
                 await self._clear_output()
             case m.Interrupt():
                 await self._interrupt()
+            case m.Rate():
+                self._send(await self._rater.rate(wanted))
 
     async def hear(self, pcm: bytes) -> None:
         """Takes microphone audio."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from gateway.realtime.session_config import SessionUpdate
+from gateway.realtime.session_config import PERSON, SessionUpdate
 from gateway.realtime.strict import Strict
 from gateway.realtime.tools import FUNCTION_NAME, MAX_TOOLS, FunctionTool, ToolChoice
 from parley.errors import BadRequest
@@ -223,6 +223,19 @@ class Interrupt(ClientEvent):
     type: Literal["avatar.interrupt"]
 
 
+class Rate(ClientEvent):
+    """`avatar.rate`: a thumb on an answer, kept with the question. `rating`: None: taken back.
+
+    `person` is the secret of `session.memory`; `better`: with "down", what they would rather have heard.
+    """
+
+    type: Literal["avatar.rate"]
+    item_id: str = Field(min_length=1, max_length=64)
+    person: str = Field(pattern=f"^{PERSON}$")
+    rating: Literal["up", "down"] | None
+    better: str = Field(default="", max_length=2000)
+
+
 Event = (
     SessionUpdateEvent
     | Append
@@ -237,6 +250,7 @@ Event = (
     | ClearOutput
     | Playback
     | Interrupt
+    | Rate
 )
 
 
@@ -254,4 +268,5 @@ MODELS: Final[dict[str, type[ClientEvent]]] = {
     "output_audio_buffer.clear": ClearOutput,
     "avatar.playback": Playback,
     "avatar.interrupt": Interrupt,
+    "avatar.rate": Rate,
 }

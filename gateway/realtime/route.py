@@ -16,6 +16,7 @@ from gateway import errors, metrics
 from gateway.auth import Authorizer, Grant
 from gateway.config import GatewaySettings
 from gateway.errors import Refused
+from gateway.memory.ratings import RatingStore
 from gateway.memory.store import FactStore
 from gateway.realtime.items import Items, remember
 from gateway.realtime.registry import Registry
@@ -47,6 +48,7 @@ class Realtime:
     services: Services
     converse: Converse
     memory: FactStore | None = None
+    ratings: RatingStore | None = None
 
     def admit(self, connection: HTTPConnection) -> tuple[Avatar, Grant]:
         """Checks site, key and avatar.
@@ -101,6 +103,7 @@ class Realtime:
             items=start.items,
             visits=start.visits + 1,
             memory=self.memory,
+            ratings=self.ratings,
         )
         if wanted and parked is None:
             return session, Refused(

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway import metrics
 from gateway.auth import subprotocol
 from gateway.config import GatewaySettings
+from gateway.memory.ratings import RatingStore
 from gateway.memory.store import FactStore
 from gateway.realtime.commands import Commands, complaint
 from gateway.realtime.dialect import Dialect, error_event, event, text_message
@@ -72,6 +73,7 @@ class RealtimeSession:
         items: Items,
         visits: int,
         memory: FactStore | None = None,
+        ratings: RatingStore | None = None,
     ) -> None:
         self.session = session
         self.over = asyncio.Event()
@@ -84,6 +86,7 @@ class RealtimeSession:
         self._items = items
         self._visits = visits
         self._memory = memory
+        self._ratings = ratings
         self._outbox = Outbox(
             slow_client_s=settings.slow_client_s, video_deadline_s=settings.video_deadline_s
         )
@@ -146,6 +149,7 @@ class RealtimeSession:
                 tasks=tasks,
                 show_session=lambda face: self._show_session(tasks, face),
                 memory=self._memory,
+                ratings=self._ratings,
             )
             self._tell(event("session.created", session=self._shown_session()))
             if notice is not None:
@@ -303,6 +307,7 @@ class RealtimeSession:
                 "media": "binary" if state.binary else "json",
                 "idle": {"frames": len(idle.frames), "duration_ms": idle.duration_ms} if idle else None,
                 "engines": await self._services.engines(),
+                "ratings": self._ratings is not None,
             }
             self._tell(event("session.updated", session={**self._shown_session(), "avatar": shown}))
             if idle and resend and codec != self._idle_sent:
