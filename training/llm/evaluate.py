@@ -4,7 +4,12 @@
 
 Perplexity of the avatar's words in the corpus' test talks (of an avatar's notes: the held-out questions,
 which nothing was tuned on), and how far greedy replies to them are from the subject's style, beside the
-subject's own words that the classifier did not see. Prints a table.
+subject's own words that the classifier did not see. For thumbs (`lesson: prefer`) also the share of held-out
+pairs whose better answer the model finds likelier than the worse one. Prints a table.
+
+    python -m training.llm.evaluate training/configs/llm-brief.yaml --talks-of data/llm/avatars
+
+asks for talks of another corpus: whether thumbs spoil what was learnt before.
 """
 
 import random
@@ -22,7 +27,7 @@ from training.llm.config import load
 from training.llm.examples import Example, open_corpus
 from training.llm.models import ADAPTER, MODEL, load_model
 from training.llm.style import Style
-from training.llm.train import perplexity
+from training.llm.train import perplexity, preferred
 
 REPLY_TOKENS = 48
 OTHERS = 400
@@ -59,28 +64,42 @@ def replies(model: Any, tokenizer: Any, examples: list[Example]) -> list[str]:
 def main(
     config: Annotated[Path, typer.Argument(help="The run's YAML.")],
     talks: Annotated[int, typer.Option(help="Test talks that are replied to.")] = 30,
+    talks_of: Annotated[Path | None, typer.Option(help="Another corpus, whose talks are used.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Another run's folder than the file says.")] = None,
 ) -> None:
     """Print a fine-tune's figures before and after."""
     told, device = load(config), torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if told.base is None:
         raise ConfigError(f"{config} is no fine-tune: it has no `base`.")
     torch.set_num_threads(told.threads)
-    corpus = open_corpus(told.data)
+    corpus = open_corpus(talks_of or told.data)
     test = corpus.read("test")
+    if not test:
+        raise ConfigError(f"{corpus.folder} has no test talks.", fix="Name a corpus that has: --talks-of.")
+    thumbs = open_corpus(told.data).read("dev") if told.lesson == "prefer" else []
     own = [text for text in answers(corpus.read("train")) if len(re.findall(r"\w+", text)) > 3]
     random.Random(1).shuffle(own)
     kept = own[: max(1, len(own) // 10)]
     style = Style(own[len(kept) :][:OTHERS], others(OTHERS))
     asked = random.Random(1).sample(test, min(talks, len(test)))
-    print("| | held-out perplexity | distance in style |\n| --- | --- | --- |")
-    print(f"| the subject's own words, unseen | | {style.distance(kept):.3f} |")
-    after = told.out / (ADAPTER if told.lora else MODEL)
+    print("| | held-out perplexity | distance in style | words a reply | better of two |")
+    print("| --- | --- | --- | --- | --- |")
+    print(f"| the subject's own words, unseen | | {style.distance(kept):.3f} | {_words(kept):.1f} | |")
+    after = (out or told.out) / (ADAPTER if told.lora else MODEL)
     for name, source in (("before", told.base), ("after", str(after))):
         model, tokenizer = load_model(source, device)
         found = perplexity(model, [coded(e, tokenizer, told.length) for e in test], device)
+        said = replies(model, tokenizer, asked)
+        right = f"{preferred(model, tokenizer, thumbs, told.length, device):.3f}" if thumbs else ""
         print(
-            f"| {name} | {found:.2f} | {style.distance(replies(model, tokenizer, asked)):.3f} |", flush=True
+            f"| {name} | {found:.2f} | {style.distance(said):.3f} | {_words(said):.1f} | {right} |",
+            flush=True,
         )
+
+
+def _words(texts: list[str]) -> float:
+    """Of a text, on average."""
+    return sum(len(text.split()) for text in texts) / len(texts)
 
 
 if __name__ == "__main__":

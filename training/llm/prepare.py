@@ -7,6 +7,7 @@ evaluation set is in it, nor one of nearly the same words. Of an avatar's notes,
 
 import random
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from pydantic import Field, ValidationError
 from parley.avatars import load_avatar
 from parley.errors import ConfigError
 from services.llm.engines.transformer_notes import given, known, notes_of
-from services.llm.engines.transformer_prompt import asked
+from services.llm.engines.transformer_prompt import Known, asked
 from services.llm.evaluate import DEVELOPMENT, HELD_OUT, load_questions
 from services.llm.notes.embedder import Embedder
 from services.llm.notes.index import NoteIndex
@@ -127,8 +128,24 @@ def _spoken(told: Sources) -> Iterator[Example]:
     for each in told.texts:
         paths = sorted(p for kind in ("*.txt", "*.md") for p in each.path.glob(kind))
         yield from sources.from_texts(paths, each.title, told.per_sentence, told.seed)
+    notes_for = _NotesFor(told.avatars_dir)
     for each in told.thumbs:
-        yield from sources.from_thumbs(each.path)
+        yield from sources.from_thumbs(each.path, notes_for)
+
+
+class _NotesFor:
+    """Finds an avatar's notes for a question, as the engine does; an avatar is read when it is asked for."""
+
+    def __init__(self, avatars_dir: Path) -> None:
+        self._avatars_dir = avatars_dir
+        self._index = lru_cache(self._read)
+
+    def __call__(self, avatar: str, question: str) -> list[Known]:
+        title = load_avatar(self._avatars_dir, avatar).title
+        return known(given(self._index(avatar), question), title)
+
+    def _read(self, avatar: str) -> NoteIndex:
+        return NoteIndex(notes_of(self._avatars_dir, avatar), Embedder())
 
 
 def main(config: Annotated[Path, typer.Argument(help="The corpus' YAML.")]) -> None:

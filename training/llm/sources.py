@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -257,13 +257,24 @@ def from_texts(paths: Sequence[Path], title: str, per_sentence: int, seed: int) 
     yield from from_monologue(spoken, title, per_sentence, seed)
 
 
-def from_thumbs(path: Path) -> Iterator[Example]:
+def from_thumbs(path: Path, notes_for: Callable[[str, str], Sequence[Known]]) -> Iterator[Example]:
     """Better and worse answers: JSON lines of {"source", "title", "question", "notes", "chosen", "rejected"}.
 
-    `notes`, which may be left out, are those that the answers were given with: {"text", "fit"} each.
+    `notes` are those that the answers were given with: {"text", "fit"} each. Where a line has none, but an
+    `avatar`, as those of `python -m gateway.memory.thumbs`, they are found again. Questions of the evaluation
+    sets are left out.
+
+    Args:
+        path: The file.
+        notes_for: The notes of an avatar for a question.
     """
+    fresh = Fresh(forbidden())
     for row in _lines(path):
+        if not fresh(row["question"]):
+            continue
         notes = [Known(note["text"], float(note["fit"])) for note in row.get("notes", ())]
+        if "notes" not in row and "avatar" in row:
+            notes = list(notes_for(row["avatar"], row["question"]))
         question = ("user", asked(row["question"], notes))
         messages = (("system", row["title"]), question, ("assistant", row["chosen"]))
         yield Example(messages, row["source"], row["rejected"])

@@ -224,6 +224,19 @@ def perplexity(model: torch.nn.Module, examples: list[Coded], device: torch.devi
     return math.exp(total / max(count, 1.0))
 
 
+@torch.no_grad()
+def preferred(model: Any, tokenizer: Any, thumbs: list[Example], length: int, device: torch.device) -> float:
+    """The share of pairs whose better answer is likelier than the worse one, by the mean of its tokens."""
+    model.eval()
+    right = 0
+    for better in thumbs:
+        pair = [coded(each, tokenizer, length) for each in (better, _worse(better))]
+        told, own, _ = _losses(model, pair, device)
+        means = (told * own).sum(1) / own.sum(1)
+        right += bool(means[0] < means[1])
+    return right / len(thumbs)
+
+
 def _slices(examples: list[Coded], size: int) -> Iterator[list[Coded]]:
     for start in range(0, len(examples), size):
         yield examples[start : start + size]

@@ -118,6 +118,27 @@ def test_thumbs_keep_both_answers(tmp_path: Path) -> None:
     assert (example.messages[-1][1], example.rejected) == ("A plant.", "No.")
 
 
+def test_thumbs_of_the_gateway_find_their_notes_again_and_no_test_question_is_learnt(tmp_path: Path) -> None:
+    avatar = tmp_path / "avatars" / "ann"
+    (avatar / "notes").mkdir(parents=True)
+    (avatar / "avatar.yaml").write_text(
+        "title: Ann\ndescription: One line.\ngreeting: Hello.\nvoice: {engine: fake, voice: slt}\n"
+    )
+    (avatar / "notes" / "boats.md").write_text(
+        "# boats\n\n## my boat\nQ: what is your boat called\nMy boat is called Whimbrel.\n"
+    )
+    row = {"source": "ann/q", "avatar": "ann", "title": "Ann", "chosen": "Whimbrel.", "rejected": "I sail."}
+    rows = [{**row, "question": q} for q in ("What's your boat called?", next(iter(sorted(forbidden()))))]
+    (tmp_path / "thumbs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    talks = Talks(path=tmp_path / "thumbs.jsonl", title="Ann", licence="by consent")
+    told = Sources(out=tmp_path, avatars_dir=tmp_path / "avatars", thumbs=(talks,), dev=0, test=0)
+    (example,) = build(told)["train"]
+    question = example.messages[1][1]
+    assert "my boat: My boat is called Whimbrel." in question and question.endswith(
+        "<|ask|>what is your boat called"
+    )
+
+
 def test_a_corpus_is_frozen(tmp_path: Path) -> None:
     example = Example((("system", "A"), ("user", "<|ask|>b"), ("assistant", "c")), "s")
     freeze(tmp_path, {"train": [example], "dev": []}, {"licences": {}})
