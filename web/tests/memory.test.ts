@@ -64,6 +64,35 @@ describe("memory", () => {
     expect(server.people.size).toBe(1);
   });
 
+  it("rates answers under the same secret, and takes that back", async () => {
+    const server = new Server();
+    const { memory, sent } = memoryOf(server);
+    await memory.meet(true);
+    expect(server.people.size).toBe(0);
+    memory.rate("item_1", "down", "Say Sirius.");
+    memory.rate("item_1", null);
+    const { person } = sent[0] as Extract<ClientEvent, { type: "avatar.rate" }>;
+    expect(person).toMatch(/^[A-Za-z0-9_-]{32}$/);
+    expect(sent).toEqual([
+      { type: "avatar.rate", item_id: "item_1", person, rating: "down", better: "Say Sirius." },
+      { type: "avatar.rate", item_id: "item_1", person, rating: null },
+    ]);
+    const kept = { id: "r", item: "item_1", question: "q", answer: "a", thumb: "down" as const, better: "" };
+    memory.rated("item_1", kept);
+    expect([memory.ratingOf("item_1"), memory.ratingOf("item_2")]).toEqual([kept, undefined]);
+    memory.rated("item_1", null);
+    expect(memory.ratings).toEqual([]);
+    await memoryOf(server).memory.meet(true);
+    expect([...server.people]).toEqual([person]);
+  });
+
+  it("rates nothing in a browser that keeps nothing", () => {
+    vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
+    const { memory, sent } = memoryOf(new Server());
+    memory.rate("item_1", "up");
+    expect(sent).toEqual([]);
+  });
+
   it("is not offered by a server that remembers nobody", async () => {
     const { memory } = memoryOf(new Server(false));
     await memory.look();

@@ -1,7 +1,7 @@
 /** The HTTP routes that the page needs, and what their answers say about a failed connection. */
 
 import type { ConnectionTrouble } from "./problems";
-import type { Engines, Fact } from "./protocol";
+import type { Engines, Fact, Rating } from "./protocol";
 
 export interface AvatarSummary {
   name: string;
@@ -70,16 +70,25 @@ export class Api {
   }
 
   /** What is remembered of a person. Throws ApiError: also when this server remembers nobody. */
-  async facts(person: string): Promise<Fact[]> {
+  async remembered(person: string): Promise<{ facts: Fact[]; ratings: Rating[] }> {
     const body = await this.json("v1/memory", { headers: { "Parley-Person": person } });
-    return list(body["data"]).map((fact) => ({
+    const facts = list(body["data"]).map((fact) => ({
       id: text(fact["id"]),
       text: text(fact["text"]),
       created_unix: Number(fact["created_unix"]),
     }));
+    const ratings = list(body["ratings"]).map((rating) => ({
+      id: text(rating["id"]),
+      item: text(rating["item"]),
+      question: text(rating["question"]),
+      answer: text(rating["answer"]),
+      thumb: rating["thumb"] === "up" ? ("up" as const) : ("down" as const),
+      better: text(rating["better"]),
+    }));
+    return { facts, ratings };
   }
 
-  /** Forgets one fact about a person, or all. Throws ApiError. */
+  /** Forgets one fact about a person or one rating of theirs, or everything. Throws ApiError. */
   async forget(person: string, id?: string): Promise<void> {
     const path = id === undefined ? "v1/memory" : `v1/memory/${encodeURIComponent(id)}`;
     await this.json(path, { method: "DELETE", headers: { "Parley-Person": person } });

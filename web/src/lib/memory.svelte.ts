@@ -1,6 +1,6 @@
 import { type Api, ApiError } from "./api";
 import type { Preferences } from "./preferences.svelte";
-import type { ClientEvent, Fact } from "./protocol";
+import type { ClientEvent, Fact, Rating, Thumb } from "./protocol";
 
 /** What the server remembers of the person at this browser: off until they switch it on, and theirs to delete. */
 export class Memory {
@@ -8,6 +8,9 @@ export class Memory {
   offered = $state(false);
   on = $state(false);
   facts = $state.raw<readonly Fact[]>([]);
+  /** Answers can be rated: the server keeps that, and this browser can keep whose they are. */
+  rates = $state(false);
+  ratings = $state.raw<readonly Rating[]>([]);
 
   constructor(
     private readonly preferences: Preferences,
@@ -20,7 +23,9 @@ export class Memory {
   /** Asks the server what it remembers, and whether it can. */
   async look(): Promise<void> {
     try {
-      this.facts = await this.api().facts(this.preferences.person || newPerson());
+      const { facts, ratings } = await this.api().remembered(this.preferences.person || newPerson());
+      this.facts = facts;
+      this.ratings = ratings;
       this.offered = true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -41,7 +46,31 @@ export class Memory {
     if (this.on) this.send(memoryUpdate(this.preferences.person));
   }
 
-  /** Forgets one fact, or all. */
+  /** The server says whether it keeps ratings. */
+  async meet(rates: boolean): Promise<void> {
+    this.rates = rates;
+    if (rates && this.preferences.person) await this.look();
+  }
+
+  /** What the person thinks of an answer; null: nothing any more. Kept by the server, with the question. */
+  rate(item_id: string, rating: Thumb | null, better = ""): void {
+    this.preferences.person ||= newPerson();
+    const { person } = this.preferences;
+    // A browser that keeps nothing would leave a rating behind that nobody could delete.
+    if (person) this.send({ type: "avatar.rate", item_id, person, rating, ...(better && { better }) });
+  }
+
+  /** The server has kept or dropped a rating. */
+  rated(item: string, rating: Rating | null): void {
+    const others = this.ratings.filter((other) => other.item !== item);
+    this.ratings = rating ? [...others, rating] : others;
+  }
+
+  ratingOf(item: string): Rating | undefined {
+    return this.ratings.find((rating) => rating.item === item);
+  }
+
+  /** Forgets one fact or rating, or everything. */
   async forget(id?: string): Promise<void> {
     try {
       await this.api().forget(this.preferences.person, id);

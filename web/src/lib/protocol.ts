@@ -21,6 +21,8 @@ export interface AvatarInfo {
   video: VideoChoice;
   idle?: { frames: number; duration_ms: number };
   engines?: Partial<Engines>;
+  /** Answers can be rated here. */
+  ratings?: boolean;
 }
 
 /** Milliseconds from the end of the person's speech; a stage that was not measured is missing. */
@@ -67,6 +69,7 @@ export type ServerEvent =
   | { type: "avatar.transcript.partial"; item_id: string; text: string; stable_chars: number }
   | { type: "avatar.reply.started"; response_id: string; item_id: string; generation: number }
   | { type: "avatar.memory"; facts: Fact[] }
+  | { type: "avatar.rated"; item_id: string; rating: Rating | null }
   | { type: "avatar.citations"; item_id: string; generation: number; citations: string[] }
   | { type: "avatar.pause" | "avatar.resume" | "avatar.flush"; generation: number }
   | { type: "avatar.latency"; generation: number; ms: LatencyMs }
@@ -77,6 +80,20 @@ export interface Fact {
   id: string;
   text: string;
   created_unix: number;
+}
+
+export type Thumb = "up" | "down";
+
+/** An answer that the person rated. */
+export interface Rating {
+  id: string;
+  /** The answer's item. */
+  item: string;
+  question: string;
+  answer: string;
+  thumb: Thumb;
+  /** What the person would rather have heard; empty: they did not say. */
+  better: string;
 }
 
 export interface StatusDetails {
@@ -90,6 +107,7 @@ export type ClientEvent =
   | { type: "conversation.item.create"; item: { type: "message"; role: "user"; content: ContentPart[] } }
   | { type: "response.create" }
   | { type: "avatar.playback"; generation: number; played_samples: number }
+  | { type: "avatar.rate"; item_id: string; person: string; rating: Thumb | null; better?: string }
   | { type: "avatar.interrupt" };
 
 export interface SessionUpdate {

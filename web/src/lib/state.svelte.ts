@@ -294,6 +294,9 @@ export class Talk {
       case "avatar.memory":
         this.memory.facts = event.facts;
         break;
+      case "avatar.rated":
+        this.memory.rated(event.item_id, event.rating);
+        break;
       case "avatar.latency":
         this.latencies = [...this.latencies, { generation: event.generation, ms: event.ms }];
         break;
@@ -327,6 +330,7 @@ export class Talk {
     this.info = info;
     if (info.engines) this.directory.engines = info.engines;
     this.player.meet(info);
+    void this.memory.meet(info.ratings ?? false);
   }
 
   private obey(type: "avatar.pause" | "avatar.resume" | "avatar.flush", generation: number): void {

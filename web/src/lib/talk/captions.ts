@@ -97,6 +97,14 @@ export function reduceCaptions(entries: readonly Entry[], event: ServerEvent | L
 export const visibleText = (entry: Entry): string =>
   entry.role === "assistant" ? entry.text.slice(0, entry.spokenChars).trimEnd() : entry.text;
 
+/** Whether that turn is an answer, said to its end, to something that the person said. */
+export const isAnswer = (entries: readonly Entry[], at: number): boolean => {
+  const entry = entries[at];
+  return (
+    entry?.role === "assistant" && entry.done && !entry.interrupted && entries.slice(0, at).some((e) => e.role === "user")
+  );
+};
+
 /** What a reply rests on, in words: "night sky: the north star". Every avatar's manners are no source. */
 export const sources = (entry: Entry): string[] =>
   entry.citations
