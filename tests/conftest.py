@@ -33,7 +33,8 @@ def artifacts() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(artifacts: Path) -> Iterator[RunningStack]:
-    """One whole Parley for all tests that do it no harm."""
-    with RunningStack(artifacts / "logs" / "stack") as running:
+def stack(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """One whole Parley for all tests that do it no harm; it remembers those who ask for it."""
+    env = {"PARLEY_GATEWAY_MEMORY": str(tmp_path_factory.mktemp("stack") / "memory.db")}
+    with RunningStack(artifacts / "logs" / "stack", env) as running:
         yield running

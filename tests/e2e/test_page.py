@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from playwright.async_api import Page, async_playwright, expect
@@ -120,3 +121,50 @@ async def test_typing_works_without_a_microphone(page: Page, artifacts: Path) ->
     answered = "p.captions.some(c => c.role === 'assistant' && /black hole|light/i.test(c.visible))"
     await wait_for(page, answered, timeout_s=30)
     await page.screenshot(path=artifacts / "page-typed.png")
+
+
+async def remembered(page: Page, stack: RunningStack) -> list[dict[str, Any]]:
+    person = await page.evaluate("() => localStorage.getItem('parley.person')")
+    async with httpx.AsyncClient(base_url=stack.url, headers={"Parley-Person": person}) as http:
+        ratings: list[dict[str, Any]] = (await http.get("/v1/memory")).json()["ratings"]
+    return ratings
+
+
+async def test_an_answer_gets_a_thumb_and_a_better_one_and_is_forgotten(
+    page: Page, stack: RunningStack, artifacts: Path
+) -> None:
+    await page.get_by_role("button", name="Type instead").click()
+    box = page.get_by_placeholder("Type to Mira")
+    await box.fill("What is the biggest planet?")
+    await expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=20_000)
+    await box.press("Enter")
+    await page.get_by_role("button", name="Transcript", exact=True).click()
+    transcript = page.get_by_role("complementary", name="Transcript")
+    up, down = (transcript.get_by_role("button", name=f"{what} answer") for what in ("Good", "Bad"))
+    await expect(up).to_be_visible(timeout=40_000)
+    assert await up.count() == 1, "nobody asked for the greeting"
+
+    await up.click()
+    await expect(up).to_have_attribute("aria-pressed", "true")
+    await up.click()
+    await expect(up).to_have_attribute("aria-pressed", "false")
+    assert await remembered(page, stack) == []
+    await down.press("Enter")
+    await expect(down).to_have_attribute("aria-pressed", "true")
+    better = transcript.get_by_label("What would have been better?")
+    await better.fill("Jupiter, of course.")
+    await page.screenshot(path=artifacts / "page-thumbs.png")
+    await better.press("Enter")
+    await expect(transcript.get_by_text("better: Jupiter, of course.")).to_be_visible()
+    (kept,) = await remembered(page, stack)
+    assert (kept["question"], kept["thumb"]) == ("What is the biggest planet?", "down")
+    assert "Jupiter" in kept["answer"] and kept["better"] == "Jupiter, of course."
+
+    await page.get_by_role("button", name="About").click()
+    await expect(page.get_by_text("Answers you rated")).to_be_visible()
+    await page.screenshot(path=artifacts / "page-rated.png")
+    await page.get_by_role("button", name="Forget the rating of: What is the biggest planet?").click()
+    await expect(page.get_by_text("Answers you rated")).to_be_hidden()
+    await page.keyboard.press("Escape")
+    await expect(down).to_have_attribute("aria-pressed", "false")
+    assert await remembered(page, stack) == []
