@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,16 +57,36 @@ def align(audio: NDArray[np.float32], text: str, taught: Mapping[str, str] | Non
         Rejected: the text cannot be what is said.
         EngineUnavailable: pocketsphinx is not installed.
     """
-    decoder = _decoder()
     words = words_of(text)
     if not words:
         raise Rejected("no words to align")
     own = {word.lower(): _STRESS.sub("", phones) for word, phones in (taught or {}).items()}
     # A taught word has an entry of its own in the decoder, which outlives this text.
     entries = [f"{word}~{own[word].replace(' ', '')}" if word in own else word for word in words]
-    for word, entry in zip(words, entries, strict=True):
+    return _align(audio, entries, [own.get(word) for word in words])
+
+
+def align_phones(audio: NDArray[np.float32], words: Sequence[Sequence[str]]) -> Alignment:
+    """Finds words whose pronunciations are known in the sound; the words' names mean nothing.
+
+    Args:
+        audio: float32 [n] at 16 kHz.
+        words: of each its phones, ARPAbet without stress.
+
+    Raises:
+        Rejected: they cannot be what is said.
+        EngineUnavailable: pocketsphinx is not installed.
+    """
+    said = [" ".join(phones).upper() for phones in words]
+    return _align(audio, [f"~{phones.replace(' ', '')}" for phones in said], said)
+
+
+def _align(audio: NDArray[np.float32], entries: list[str], said: Sequence[str | None]) -> Alignment:
+    """Finds entries of the decoder's dictionary; those that it lacks are said as told, or by rule."""
+    decoder = _decoder()
+    for entry, phones in zip(entries, said, strict=True):
         if decoder.lookup_word(entry) is None:
-            decoder.add_word(entry, own.get(word) or pronounce(word), True)
+            decoder.add_word(entry, phones or pronounce(entry), True)
     pcm = float_to_pcm16(audio)
     decoder.set_align_text(" ".join(entries))
     _pass(decoder, pcm)
@@ -74,18 +94,19 @@ def align(audio: NDArray[np.float32], text: str, taught: Mapping[str, str] | Non
         raise Rejected("cannot be aligned")
     decoder.set_alignment()
     _pass(decoder, pcm)
-    found, total, frames = [], 0.0, 0
+    found, names, total, frames = [], [], 0.0, 0
     for word in decoder.get_alignment():
         if word.name.startswith(("<", "[", "(")):
             continue
-        phones = tuple(
+        phones_at = tuple(
             (phone.name, phone.start / _FRAMES_HZ, (phone.start + phone.duration) / _FRAMES_HZ)
             for phone in word
         )
         total, frames = total + word.score, frames + word.duration
         end_s = (word.start + word.duration) / _FRAMES_HZ
-        found.append(AlignedWord(re.split(r"[~(]", word.name)[0], word.start / _FRAMES_HZ, end_s, phones))
-    if [word.text for word in found] != words:
+        names.append(word.name.partition("(")[0])
+        found.append(AlignedWord(names[-1].partition("~")[0], word.start / _FRAMES_HZ, end_s, phones_at))
+    if names != entries:
         raise Rejected("cannot be aligned")
     return Alignment(tuple(found), total / max(1, frames))
 
