@@ -2,6 +2,7 @@
 
     python -m tests.load.llm --conversations 8 --turns 20 --engine notes
     python -m tests.load.llm --conversations 16 --turns 10 --engine vllm --out report.json
+    PARLEY_LLM_TRANSFORMER=data/llm/served python -m tests.load.llm --engine transformer --conversations 4
 
 Starts the service by itself, on free ports of 127.0.0.1 and without Redis; for `vllm` also a language model's
 server whose words come at a fixed pace, so that Parley's own part is measured (the first clause is known
@@ -17,7 +18,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import cycle, islice
 from pathlib import Path
@@ -90,10 +91,16 @@ class Model:
 
 
 @asynccontextmanager
-async def service(engine: str, model_url: str) -> AsyncIterator[str]:
-    """The llm service as a process of its own; yields host:port once it answers."""
+async def service(engine: str, model_url: str, env: Mapping[str, str] | None = None) -> AsyncIterator[str]:
+    """The llm service as a process of its own; yields host:port once it answers.
+
+    Args:
+        engine: Its name.
+        model_url: Of a language model's server; empty: none.
+        env: Settings besides.
+    """
     port, metrics_port = free_port(), free_port()
-    env = {
+    environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "PARLEY_HOST": LOCAL,
@@ -103,9 +110,15 @@ async def service(engine: str, model_url: str) -> AsyncIterator[str]:
         "PARLEY_LLM_METRICS_PORT": str(metrics_port),
         "PARLEY_LLM_URL": model_url,
         "PARLEY_LLM_MODEL": "scripted",
+        **(env or {}),
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.llm", cwd=REPOSITORY, env=env, stderr=asyncio.subprocess.DEVNULL
+        sys.executable,
+        "-m",
+        "services.llm",
+        cwd=REPOSITORY,
+        env=environment,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     address = f"{LOCAL}:{port}"
     try:
@@ -213,7 +226,7 @@ async def measure(engine: str, conversations: int, turns: int, word_s: float) ->
 def main() -> None:
     """Reads the command line, measures, prints."""
     parser = argparse.ArgumentParser(description="Load test of the llm service alone.")
-    parser.add_argument("--engine", choices=("notes", "vllm"), default="notes")
+    parser.add_argument("--engine", choices=("notes", "transformer", "vllm"), default="notes")
     parser.add_argument("--conversations", type=int, default=8, help="at once")
     parser.add_argument("--turns", type=int, default=20, help="questions in each")
     parser.add_argument("--word-ms", type=float, default=50.0, help="pace of the scripted model (vllm)")
