@@ -17,7 +17,7 @@ from parley.media.clock import FPS, SAMPLE_RATE_HZ
 CODECS: Final = ("h264", "vp8", "jpeg")
 # What WebCodecs calls them: H.264 constrained baseline, level 3.0, Annex B.
 WEB_CODECS: Final = {"h264": "avc1.42E01E", "vp8": "vp8", "jpeg": "jpeg"}
-KEYFRAME_EVERY: Final = 50
+KEYFRAME_EVERY: Final = 25  # who loses a frame on the way is without a picture for a second at most
 
 _H264 = {
     "preset": "ultrafast",
@@ -50,7 +50,11 @@ _DECODERS = {"h264": "h264", "vp8": "vp8", "jpeg": "mjpeg"}
 class VideoEncoder:
     """One stream of frames; not for two threads at once.
 
-    Frames may be left out: `pts_samples` only has to grow. The first frame is a keyframe.
+    Frames may be left out: `pts_samples` only has to grow. The first frame is a keyframe, and one in
+    `KEYFRAME_EVERY`.
+
+    Attributes:
+        gave_keyframe: Whether the last frame that was encoded can be decoded without those before it.
 
     Args:
         codec: One of `CODECS`.
@@ -73,6 +77,7 @@ class VideoEncoder:
             )
         name, self._format, options = _BY_NAME[codec]
         self._shape, self._first, self._always = (height, width, 3), True, codec == "jpeg"
+        self.gave_keyframe = False
         self._context = cast(av.VideoCodecContext, av.CodecContext.create(name, "w"))
         self._context.width, self._context.height = width, height
         self._context.pix_fmt = self._format
@@ -107,12 +112,13 @@ class VideoEncoder:
         picture.pict_type = PictureType.I if keyframe or self._first or self._always else PictureType.NONE
         self._first = False
         try:
-            data = b"".join(bytes(packet) for packet in self._context.encode(picture))
+            packets = self._context.encode(picture)
         except av.error.FFmpegError as error:
             raise MediaError(f"The video encoder failed: {error}") from error
-        if not data:
+        if not packets:
             raise MediaError("The video encoder held a frame back.")
-        return data
+        self.gave_keyframe = packets[0].is_keyframe
+        return b"".join(bytes(packet) for packet in packets)
 
     def close(self) -> None:
         """Frees the encoder."""

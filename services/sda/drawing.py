@@ -90,6 +90,8 @@ class Drawing:
         self._lock = threading.Lock()
         self._closed = False
         self._skip = skip
+        self._behind = False
+        self._fresh: set[int] = set()  # frames to be decodable by themselves
         self.drawn = 0
 
     def push(self, step: FaceInput, late: Callable[[int], bool]) -> list[pb.VideoFrame]:
@@ -108,11 +110,13 @@ class Drawing:
                 self.drawn += 1
                 if picture is None:
                     continue
-                keyframe = self._encoder is None
                 if self._encoder is None:  # the picture says how large the engine draws
                     self._encoder = VideoEncoder(self._codec, picture.shape[1], picture.shape[0])
-                data = self._encoder.encode(picture, pts, keyframe=keyframe)
-                frames.append(pb.VideoFrame(pts_samples=pts, keyframe=keyframe, data=data))
+                data = self._encoder.encode(picture, pts, keyframe=self.drawn - 1 in self._fresh)
+                frames.append(
+                    pb.VideoFrame(pts_samples=pts, keyframe=self._encoder.gave_keyframe, data=data)
+                )
+            self._fresh.clear()
             return frames
 
     def _wanted(self, index: int, late: Callable[[int], bool]) -> bool:
@@ -124,7 +128,12 @@ class Drawing:
         self._strain.saw(missed)
         if missed:
             DROPPED.inc()
+            self._behind = True
             return False
+        if self._behind:  # what was sent just before was probably too late as well, and left out on its way
+            self._behind = False
+            self._fresh.add(index)
+            return True
         if self._strain.relief >= Relief.HALF_RATE and index % 2:
             THINNED.inc()
             return False
