@@ -113,9 +113,7 @@ class Drawing:
                 if self._encoder is None:  # the picture says how large the engine draws
                     self._encoder = VideoEncoder(self._codec, picture.shape[1], picture.shape[0])
                 data = self._encoder.encode(picture, pts, keyframe=self.drawn - 1 in self._fresh)
-                frames.append(
-                    pb.VideoFrame(pts_samples=pts, keyframe=self._encoder.gave_keyframe, data=data)
-                )
+                frames.append(pb.VideoFrame(pts_samples=pts, keyframe=self._encoder.gave_keyframe, data=data))
             self._fresh.clear()
             return frames
 
