@@ -29,6 +29,7 @@ from training.animated.config import load
 from training.animated.discriminators import mouths
 from training.animated.export import animator_of, likeness_of, photos_encoder_of, spoken
 from training.animated.model import Animator, Content, Encoder, enlarged, pasted, repeated, window
+from training.animated.photo import Portraitist
 from training.animated.reader import DOES, Gauge
 from training.animated.sync import DrawnSync, in_step, sync_of
 from training.data.cartoon import characters, drawing
@@ -242,11 +243,10 @@ def painted_selves(
     return bytes_of(made.clamp(-1, 1)), truth
 
 
-@torch.no_grad()
 def drawn_selves(path: Path, among: list[Stranger]) -> dict[str, float]:
     """How well the styles of held-out photos tell their drawn selves."""
-    photo, likeness = photos_encoder_of(path), likeness_of(path)
-    read = [sketch.character(likeness(photo(stranger.photo))[0].numpy()) for stranger in among]
+    hand = Portraitist(animator_of(path), photos_encoder_of(path), likeness_of(path))
+    read = [hand.read(stranger.photo) for stranger in among]
     true = [stranger.who for stranger in among]
 
     def apart(name: str) -> float:
@@ -265,6 +265,7 @@ def drawn_selves(path: Path, among: list[Stranger]) -> dict[str, float]:
         ),
         "skin_levels": apart("skin"),
         "hair_levels": apart("hair"),
+        "cloth_levels": apart("cloth"),
         "width_r": float(np.corrcoef([(a.wide, b.wide) for a, b in pairs], rowvar=False)[0, 1]),
     }
 
@@ -280,7 +281,8 @@ def main(config: Annotated[Path, typer.Argument(help="The run's YAML.")]) -> Non
         "still": [window(take.still).expand_as(take.real) for take in among],
         "nearest-viseme bank": [bank(net, take) for take in among],
     }
-    beside = {"before stage video": run.out / "moving.pt", "full": run.out / "state.pt"}
+    beside = {"former release": run.start_from} if run.start_from else {}
+    beside |= {"before stage video": run.out / "moving.pt", "full": run.out / "state.pt"}
     beside |= {row: run.out / "ablation" / name / "video.pt" for name, row in WITHOUT.items()}
     for row, path in beside.items():
         if path.is_file():

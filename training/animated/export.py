@@ -28,8 +28,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from services.sda.face import mel
-from training.animated import material, sketch
+from training.animated import material
 from training.animated.config import Model
+from training.animated.likeness import Likeness
 from training.animated.model import (
     CONTROL_SCALE,
     CONTROLS,
@@ -38,7 +39,6 @@ from training.animated.model import (
     WINDOW,
     Animator,
     Encoder,
-    Likeness,
     window,
 )
 from training.data.cartoon import drawing
@@ -112,7 +112,7 @@ def photos_encoder_of(path: Path) -> Encoder:
 def likeness_of(path: Path) -> Likeness:
     """What tells a drawn self from a photo's styles, of a checkpoint."""
     state = torch.load(path, weights_only=True)
-    net = Likeness(Model.model_validate(state["model"]), sketch.NUMBERS)
+    net = Likeness(Model.model_validate(state["model"]))
     net.load_state_dict(state["nets"]["likeness"])
     return net.eval().requires_grad_(False)
 

@@ -59,6 +59,13 @@ def photos(heads: Path, split: Split = "train") -> Photos:
         return Photos(told["pictures"][among], tuple(str(name) for name in told["identities"][among]))
 
 
+def all_heads(heads: Path) -> tuple[Bytes, Floats]:
+    """Every training head, and what `photo_batch` tells of it."""
+    among = photos(heads)
+    told = [sketch.numbers(drawn_self(named(name))) for name in among.identities]
+    return among.pictures, np.stack(told)
+
+
 def photo_batch(heads: Path, random: np.random.Generator, size: int) -> tuple[Bytes, Floats]:
     """Realistic heads: uint8 [size, PIXELS, PIXELS, 3], and their drawn selves as numbers [size, NUMBERS]."""
     among = photos(heads)

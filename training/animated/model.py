@@ -218,21 +218,6 @@ class Encoder(nn.Module):
         return Content(normal(self.style(code)), offsets, details)
 
 
-class Likeness(nn.Module):
-    """What content says of whose face it is: the numbers of a drawn character (sketch.py)."""
-
-    def __init__(self, model: Model, numbers: int) -> None:
-        super().__init__()
-        takes = (1 + model.layers) * model.style
-        self.layers = nn.Sequential(
-            nn.Linear(takes, 2 * model.style), leaky(), nn.Linear(2 * model.style, numbers)
-        )
-
-    def forward(self, content: Content) -> Tensor:
-        """Of B pictures: [B, numbers]."""
-        return self.layers(torch.cat([content.style, content.offsets.flatten(1)], 1))
-
-
 class Motion(nn.Module):
     """What a face does in a frame to how far each layer's style moves. The first size never moves."""
 

@@ -16,12 +16,14 @@ import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from parley.engines import Picture
 from parley.errors import ConfigError
 from training.animated import sketch
 from training.animated.config import Model
-from training.animated.model import Animator, Content, Encoder, Likeness
+from training.animated.likeness import Likeness
+from training.animated.model import Animator, Content, Encoder
 from training.data.cartoon import drawing
 from training.data.cartoon.characters import Character, Style
 from training.sda.evaluate import bytes_of
@@ -40,22 +42,27 @@ class Portraitist:
     photo: Encoder
     likeness: Likeness
 
-    @torch.no_grad()
     def content(self, photo: Picture) -> Content:
         """W+ of a photo of a head, framed as `training.animated.heads` frames them."""
+        return self.photo(self._seen(photo))
+
+    def _seen(self, photo: Picture) -> Tensor:
         size = self.net.model.size
         seen = cv2.resize(np.asarray(photo), (size, size), interpolation=cv2.INTER_AREA)
-        return self.photo(pictures(seen[None].astype(np.uint8), torch.device("cpu")))
+        return pictures(seen[None].astype(np.uint8), torch.device("cpu"))
+
+    def character(self, photo: Picture, style: Style = "soft") -> Character:
+        """Whom its styles tell of."""
+        return self.read(self._seen(photo), style)
 
     @torch.no_grad()
-    def character(self, content: Content, style: Style = "soft") -> Character:
-        """Whom the styles tell of."""
-        return sketch.character(self.likeness(content)[0].numpy(), style)
+    def read(self, seen: Tensor, style: Style = "soft") -> Character:
+        """Likewise, of a photo [1, 3, size, size] in -1…1."""
+        return sketch.character(self.likeness.read(self.photo(seen), seen)[0].numpy(), style)
 
     def draw(self, photo: Picture, style: Style = "soft") -> Picture:
         """The drawn self, RGB uint8 [size, size, 3]."""
-        who = self.character(self.content(photo), style)
-        return drawing.draw(who, drawing.Face(), self.net.model.size)
+        return drawing.draw(self.character(photo, style), drawing.Face(), self.net.model.size)
 
     @torch.no_grad()
     def paint(self, photo: Picture) -> Picture:
@@ -76,7 +83,7 @@ def restored(weights: Path) -> Portraitist:
         raise ConfigError(
             f"{weights} was exported by an older trainer: it tells no drawn selves.", fix="make animated"
         )
-    net, photo, likeness = Animator(model), Encoder(model), Likeness(model, sketch.NUMBERS)
+    net, photo, likeness = Animator(model), Encoder(model), Likeness(model)
     parts: dict[str, torch.nn.Module] = {"photo": photo, "likeness": likeness}
     for prefix, part in parts.items():
         own = {name: value for name, value in tensors.items() if name.startswith(f"{prefix}.")}

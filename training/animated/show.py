@@ -110,13 +110,9 @@ def selves(net: Animator, run: Config, path: Path) -> list[list[Picture]]:
     hand, rows, shown, sound = restored(WEIGHTS), [], list[Picture](), list[Audio]()
     said = [spoken for _, spoken in material.held_out(run.speech, len(PORTRAITS) + SELVES)]
     for index, (photo, spoken) in enumerate(zip(photos(run), said, strict=True)):
-        content = hand.content(photo)
-        drawn = [
-            drawing.draw(hand.character(content, style), drawing.Face(), run.model.size)
-            for style in characters.STYLES
-        ]
+        drawn = [hand.draw(photo, style) for style in characters.STYLES]
         still = pictures(drawn[index % len(drawn)][None], DEVICE)
-        take = Take(hand.character(content), spoken, still, torch.zeros(len(spoken), 3, 1, 1))
+        take = Take(hand.character(photo), spoken, still, torch.zeros(len(spoken), 3, 1, 1))
         made = speak(net, take)
         frames = listed(pasted(still.expand(len(made), -1, -1, -1), made))
         at = np.linspace(6, len(frames) - 6, COLUMNS - 4).astype(int)

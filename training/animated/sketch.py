@@ -32,6 +32,7 @@ SHAPES: Final[dict[str, tuple[float, float]]] = {
 LOWEST: Final = {"beard": 0.25, "freckles": 0.3}  # less is none: half a beard is a stain
 _ENDS: Final = tuple(np.cumsum([3 * len(COLOURS), len(HAIR), len(GLASSES), len(SHAPES)]).tolist())
 NUMBERS: Final[int] = _ENDS[3]
+CHANNELS: Final[int] = _ENDS[0]  # of colours, which come first
 MEASURES: Final = (slice(0, _ENDS[0]), slice(_ENDS[2], _ENDS[3]))  # colours, proportions
 KINDS: Final = (slice(_ENDS[0], _ENDS[1]), slice(_ENDS[1], _ENDS[2]))  # of hair, of glasses
 _LIMITS: Final = {

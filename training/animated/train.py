@@ -27,12 +27,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parley.errors import ConfigError
-from training.animated import losses, material, sketch
+from training.animated import losses, material
 from training.animated.augment import Adaptive
 from training.animated.board import Board
 from training.animated.config import STAGES, Config, Stage, load
 from training.animated.discriminators import Judges, fives, near, small
-from training.animated.model import Animator, Content, Encoder, Likeness, enlarged, repeated, window
+from training.animated.likeness import Likeness, fit_palette
+from training.animated.model import Animator, Content, Encoder, enlarged, repeated, window
 from training.animated.reader import Reader
 from training.sda.discriminators import SYNC_FRAMES
 from training.sda.losses import visemes
@@ -53,6 +54,7 @@ class Trainer:
     Attributes:
         stage: Where it is, an index into the config's stages; their number when done.
         step: Steps done of that stage.
+        history: Stages that ended and their steps, those of the run that this one goes on from first.
 
     Raises:
         ConfigError: There is no data for a stage.
@@ -64,10 +66,11 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator, self.judges = Animator(config.model), Judges(config.model)
         self.photo = Encoder(config.model).requires_grad_(False)
-        self.likeness = Likeness(config.model, sketch.NUMBERS)
+        self.likeness = Likeness(config.model)
         self.reader = Reader().requires_grad_(False)
         self.ada = Adaptive(config.ada_target)
         self._take_ears(config.voice)
+        self.history: list[tuple[Stage, int]] = []
         if config.start_from is not None:
             self._start_from(torch.load(config.start_from, weights_only=True))
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -118,6 +121,9 @@ class Trainer:
             if not self._run_stage(deadline, board, until):
                 return False
             ended = self.name
+            if ended == "base":
+                fit_palette(self.likeness, self.average.encoder, self.config.heads)
+            self.history.append((ended, self.step))
             self.stage, self.step = self.stage + 1, 0
             self.save()
             shutil.copy(self.path, self.path.with_name(f"{ended}.pt"))
@@ -430,6 +436,7 @@ class Trainer:
             "stage": self.stage,
             "step": self.step,
             "ada": self.ada.probability,
+            "history": self.history,
             "model": self.config.model.model_dump(),
         }
         torch.save(state, part)
@@ -449,6 +456,7 @@ class Trainer:
         for name, net in self._nets().items():
             net.load_state_dict(state["nets"][name])
         self.stage, self.step = state["stage"], state["step"]
+        self.history = state["history"]
         if self.step:
             self._begin()
             for name, optimiser in self._optimisers.items():
@@ -461,6 +469,7 @@ class Trainer:
         self.judges.load_state_dict(state["nets"]["judges"])
         self.photo.load_state_dict(state["nets"]["photo"])
         self.likeness.load_state_dict(state["nets"]["likeness"])
+        self.history = state["history"]
 
     def _take_ears(self, voice: Path) -> None:
         """The realistic face's audio encoder: both faces hear alike."""

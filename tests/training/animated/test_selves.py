@@ -12,7 +12,8 @@ from training.animated import losses, sketch
 from training.animated.config import Config, Model
 from training.animated.export import portraiture
 from training.animated.heads import people
-from training.animated.model import Animator, Encoder, Likeness
+from training.animated.likeness import Likeness
+from training.animated.model import Animator, Encoder
 from training.animated.photo import nearer, restored
 from training.animated.train import Trainer
 from training.data.cartoon import drawing
@@ -26,7 +27,7 @@ TINY = Model(size=64, widths=(16,) * 5, convolutions=(1,) * 5, style=16, z=8, mo
 def weights(tmp_path: Path) -> Path:
     """An exported folder as far as photos are concerned."""
     torch.manual_seed(1)
-    parts = Animator(TINY), Encoder(TINY), Likeness(TINY, sketch.NUMBERS)
+    parts = Animator(TINY), Encoder(TINY), Likeness(TINY)
     save_file(portraiture(*parts), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps({"model": TINY.model_dump()}), encoding="utf-8")
     return tmp_path
