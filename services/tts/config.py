@@ -1,5 +1,7 @@
 """Settings of the tts service, from PARLEY_TTS_…"""
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -18,6 +20,7 @@ class TtsSettings(ServiceSettings):
         "",
         description="fastpitch: folder of one more voice. coqui: folder of a checkpoint.",
     )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="coqui: where it computes.")
     semitones: float = Field(
         0.0, description="fastpitch, coqui: how much higher than its own a voice speaks.", ge=-12, le=12
     )

@@ -7,6 +7,7 @@ coqui-tts are imported only when this engine is chosen.
 
 import hashlib
 import json
+import os
 import pickle
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from services.tts.engines.spoken import Token, tokens
 
 XTTS_LICENCE: Final = "https://tts-hub.github.io/cpml"
 AGREED: Final = "tos_agreed.txt"  # what coqui-tts's own downloader leaves where somebody agreed
+TERMS: Final = "PARLEY_XTTS_TERMS"  # "agreed": where nobody sits at a keyboard, as in a container
 _INSTALL: Final = 'Run `pip install "torch==2.13.0" -e ".[coqui]"`; docs/voices.md says what else it needs.'
 _CHUNK_TOKENS: Final = 12  # of XTTS before the first speech: half a second
 
@@ -103,7 +105,7 @@ class Vits:
 
     kind = "VITS"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
         from TTS.tts.configs.vits_config import VitsConfig
         from TTS.tts.models.vits import Vits as Network
 
@@ -114,6 +116,7 @@ class Vits:
         self._net = Network.init_from_config(config)
         with _readable(weights):
             self._net.load_checkpoint(config, str(weights), eval=True)
+        self._net.to(device)
         self._rate = int(config.audio.sample_rate)
         self._hop = int(config.audio.hop_length)
         self.has_phones = bool(config.use_phonemes)
@@ -138,10 +141,12 @@ class Vits:
             ids = coder.intersperse_blank_char(ids)
         if coder.use_eos_bos:
             ids = coder.pad_with_bos_eos(ids)
-        who = torch.tensor([self._speakers[voice]]) if self._many else None
-        made = self._net.inference(torch.tensor([ids]), {"speaker_ids": who, "x_lengths": None})
-        audio = made["model_outputs"][0, 0].numpy()
-        frames = made["alignments"][0].sum(-1).numpy().reshape(-1)[: len(ids)]
+        device = self._net.device
+        who = torch.tensor([self._speakers[voice]], device=device) if self._many else None
+        told = torch.tensor([ids], device=device)
+        made = self._net.inference(told, {"speaker_ids": who, "x_lengths": None})
+        audio = made["model_outputs"][0, 0].cpu().numpy()
+        frames = made["alignments"][0].sum(-1).cpu().numpy().reshape(-1)[: len(ids)]
         yield SpeechChunk(
             resample(audio, self._rate, SAMPLE_RATE_HZ), self._phones(ids, frames) if self.has_phones else ()
         )
@@ -175,12 +180,13 @@ class Xtts:
     kind = "XTTS"
     has_phones = False  # its attention tells no phones
 
-    def __init__(self, folder: Path, language: str = "en") -> None:
-        if not (folder / AGREED).is_file():
+    def __init__(self, folder: Path, device: str = "cpu", language: str = "en") -> None:
+        if not (folder / AGREED).is_file() and os.environ.get(TERMS) != "agreed":
             raise EngineUnavailable(
                 f"XTTS in {folder} stands under the Coqui Public Model License ({XTTS_LICENCE}), which "
                 "forbids commercial use, and nobody has agreed to it here.",
-                fix=f"Read it; `python -m services.tts.fetch {folder}` asks whether you agree.",
+                fix=f"Read it; `python -m services.tts.fetch {folder}` asks whether you agree, or set "
+                f"{TERMS}=agreed.",
             )
         from TTS.tts.configs.xtts_config import XttsConfig
         from TTS.tts.models.xtts import Xtts as Network
@@ -193,6 +199,7 @@ class Xtts:
             self._net.load_checkpoint(
                 config, checkpoint_dir=str(folder), vocab_path=str(vocabulary), eval=True
             )
+        self._net.to(device)
         self._clips = {path.stem: path for path in sorted((folder / "references").glob("*.wav"))}
         managed = self._net.speaker_manager
         self._speakers: Mapping[str, Any] = managed.speakers if managed is not None else {}
@@ -256,7 +263,7 @@ def load_coqui(settings: TtsSettings) -> CoquiEngine:
             f"{folder / 'config.json'} is of a {kind!r} model.", fix="Choose a VITS or an XTTS checkpoint."
         )
     try:
-        return CoquiEngine(makers[kind](folder), semitones=settings.semitones)
+        return CoquiEngine(makers[kind](folder, settings.device), semitones=settings.semitones)
     except ImportError as error:
         raise EngineUnavailable(f"The coqui engine cannot be imported: {error}", fix=_INSTALL) from error
 

@@ -106,6 +106,23 @@ def test_only_caddy_is_published_beyond_this_machine() -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
+def test_the_card_is_laid_over_the_same_services() -> None:
+    over = yaml.safe_load((ROOT / "deploy/gpu.yml").read_text("utf-8"))["services"]
+    assert set(over) == {"models", "asr", "tts", "sda"}
+    for name in ("asr", "tts", "sda"):
+        args = over[name]["build"]["args"]
+        assert (ROOT / "deploy/requirements" / f"{args['REQUIREMENTS']}.txt").is_file()
+        text = DOCKERFILES[name].read_text("utf-8")
+        assert all(f"ARG {argument}=" in text and f"${{{argument}}}" in text for argument in args)
+        assert over[name]["image"].endswith("-gpu")
+    told = dict(
+        line.split("=", 1)
+        for line in (ROOT / "deploy/gpu.env").read_text("utf-8").splitlines()
+        if line[0] != "#"
+    )
+    assert told["COMPOSE_FILE"] == "docker-compose.yml:deploy/gpu.yml"
+
+
 def test_plain_up_needs_no_profile_for_the_embedded_default() -> None:
     plain = {name for name, service in COMPOSE["services"].items() if not service.get("profiles")}
     assert plain == {*DOCKERFILES, "redis"}
