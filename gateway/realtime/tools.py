@@ -27,7 +27,11 @@ class FunctionTool(Strict):
     def _describes_an_object(cls, given: dict[str, Any] | None) -> dict[str, Any] | None:
         if given is not None and given.get("type", "object") != "object":
             raise ValueError("arguments are an object, so its type is 'object'")
-        if given is not None and len(orjson.dumps(given)) > MAX_PARAMETERS_BYTES:
+        try:
+            size = 0 if given is None else len(orjson.dumps(given))
+        except TypeError as error:  # integers beyond 64 bits, text that is no Unicode, too deep
+            raise ValueError(f"not JSON that can be passed on: {error}") from error
+        if size > MAX_PARAMETERS_BYTES:
             raise ValueError(f"more than {MAX_PARAMETERS_BYTES} bytes of schema")
         return given
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import time
 from typing import Any
 
@@ -113,6 +114,23 @@ async def test_client_secrets(launch: Any) -> None:
     for bad in (secret.value[:-2] + "xx", "ek_", "ek_ä.b", secret.value.replace(".", "A.")):
         header = {"Authorization": f"Bearer {bad}".encode().decode("latin-1")}
         assert await refusal(gateway, additional_headers=header) == (401, "invalid_client_secret")
+
+
+@pytest.mark.parametrize("unfit", [2**64, "\ud800"])
+async def test_a_client_secret_with_a_schema_that_cannot_be_passed_on_is_refused(
+    launch: Any, unfit: Any
+) -> None:
+    """Fuzzing found a server error: HTTP's JSON takes integers of any size."""
+    gateway = await launch(api_keys=KEY)
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object", "default": unfit}}
+    async with httpx.AsyncClient(base_url=gateway.url) as http:
+        answer = await http.post(
+            "/v1/realtime/client_secrets",
+            headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+            content=json.dumps({"session": {"type": "realtime", "model": "mira", "tools": [tool]}}),
+        )
+    assert answer.status_code == 400
+    assert "parameters" in answer.json()["error"]["param"]
 
 
 def test_client_secrets_expire_and_are_shared_by_replicas() -> None:
