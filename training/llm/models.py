@@ -76,7 +76,7 @@ def load_model(base: str, device: torch.device, *, four_bit: bool = False) -> tu
 
     Raises:
         ConfigError: It cannot be loaded.
-        EngineUnavailable: Four bits are asked for where there is no GPU.
+        EngineUnavailable: Four bits are asked for where there is no GPU, or no bitsandbytes.
     """
     if four_bit and device.type != "cuda":
         raise EngineUnavailable("Four-bit training needs a GPU.", fix="Set `four_bit: false` in the config.")
@@ -94,6 +94,10 @@ def load_model(base: str, device: torch.device, *, four_bit: bool = False) -> tu
             with _as_peft_still_asks():
                 return PeftModel.from_pretrained(model, base), tokenizer
         model = AutoModelForCausalLM.from_pretrained(base, **told)
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"The model {base!r} needs a library: {error}.", fix="For `four_bit`: pip install bitsandbytes."
+        ) from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"The model {base!r} cannot be loaded: {error}") from error
     return model if four_bit else model.to(device), _tokenizer(base)
