@@ -20,7 +20,7 @@ import yaml
 
 from parley import consent
 from parley.avatars import NAME, load_avatar
-from parley.engines import Audio, Picture, TtsEngine
+from parley.engines import Audio, TtsEngine
 from parley.errors import BadRequest
 from parley.intake.decode import decode_audio, decode_picture
 from parley.media.audio import pcm16_to_float, resample
@@ -105,10 +105,9 @@ def enrol(
     if speech is not None:
         consent.require(folder, "voice")
         voice = _voice_of(speech)
-    picture = decode_picture(photo.read_bytes())
     with tempfile.TemporaryDirectory(prefix=".making-", dir=avatars) as aside:
         made = Path(aside)
-        _make_face(picture, made / "face", drawn=drawn)
+        _make_face(photo, made / "face", drawn=drawn)
         (made / "notes").mkdir()
         (made / "notes" / "own.md").write_text(written, encoding="utf-8")
         (made / "persona.md").write_text(_PERSONA.format(title=title, person=record.person), encoding="utf-8")
@@ -178,16 +177,15 @@ def _voice_of(speech: Path) -> Voice:
         return alike(clip, voices, voices.voices())[0]
 
 
-def _make_face(photo: Picture, folder: Path, *, drawn: bool) -> None:
-    picture = still.framed(photo)
+def _make_face(photo: Path, folder: Path, *, drawn: bool) -> None:
     if drawn:
         from services.sda.face.styles import WEIGHTS
-        from training.animated import photo as styles
         from training.animated import still as drawing
 
-        picture = styles.draw(still.framed(photo, drawing.SIZE), WEIGHTS)
+        picture = drawing.drawn(photo, WEIGHTS)
         drawing.prepare(picture, folder / "still.npz")
     else:
+        picture = still.framed(decode_picture(photo.read_bytes()))
         still.prepare(picture, still.average_depth(), folder / "still.npz")
     cv2.imwrite(str(folder / "portrait.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
