@@ -27,21 +27,24 @@ async def serve(settings: GatewaySettings) -> None:
     Raises:
         ConfigError: The address cannot be bound.
     """
-    notify_ready()
-    await port_free(settings.host, settings.port, wait_s=settings.bind_wait_s)
-    with contextlib.closing(listen(settings)) as listener:
-        conversations = Conversations(settings)
-        services = Services(settings)
-        vault = RedisVault(settings.redis_url, keep_s=settings.resume_s)
-        registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s, vault=vault)
-        app = create_app(settings, services, registry, conversations.make)
-        host, port = listener.getsockname()[:2]
-        log.info("The gateway listens.", extra={"host": host, "port": port, "keys": bool(settings.keys())})
-        try:
+    conversations = Conversations(settings)
+    services = Services(settings)
+    vault = RedisVault(settings.redis_url, keep_s=settings.resume_s)
+    registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s, vault=vault)
+    app = create_app(settings, services, registry, conversations.make)
+    try:
+        # All is made before the predecessor is asked to leave: nobody should be refused in between.
+        notify_ready()
+        await port_free(settings.host, settings.port, wait_s=settings.bind_wait_s)
+        with contextlib.closing(listen(settings)) as listener:
+            host, port = listener.getsockname()[:2]
+            log.info(
+                "The gateway listens.", extra={"host": host, "port": port, "keys": bool(settings.keys())}
+            )
             await Server(app, settings, registry).serve(sockets=[listener])
-        finally:
-            await conversations.close()
-            await vault.close()
+    finally:
+        await conversations.close()
+        await vault.close()
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from parley.settings import check_bind
 TRANSPORT_MAX_BYTES = 16 << 20  # above the limit that is answered with an `error`, so that it can be answered
 SEND_BUFFER_BYTES = 1 << 18
 DEAD_PEER_MS = 20_000
+BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -45,7 +46,7 @@ class Server(uvicorn.Server):
 
 
 def listen(settings: GatewaySettings) -> socket.socket:
-    """Binds the port.
+    """Binds the port, and listens.
 
     A small send buffer keeps what is queued in our hands, where its order can still change; a peer that
     acknowledges nothing is given up by the kernel.
@@ -61,6 +62,7 @@ def listen(settings: GatewaySettings) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)  # whoever comes before uvicorn has started waits instead of being refused
     except OSError as error:
         listener.close()
         raise ConfigError(
