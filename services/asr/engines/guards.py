@@ -5,7 +5,7 @@ probability of what it wrote, and how well the text compresses.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +25,8 @@ _INAUDIBLE_DB: Final = -60.0
 _BLOCK_SAMPLES: Final = RATE_HZ // 50
 # Word times are good to about this much; a word that begins later after the last sound was made up.
 _TOO_LATE_SAMPLES: Final = RATE_HZ * 2 // 5
+_FRAME_SAMPLES: Final = RATE_HZ // 100
+_PASS_FRAMES: Final = 3_000
 
 
 def audible_end(audio: Audio) -> int:
@@ -33,6 +35,22 @@ def audible_end(audio: Audio) -> int:
     power = np.square(audio[: blocks * _BLOCK_SAMPLES]).reshape(blocks, _BLOCK_SAMPLES).mean(1)
     loud = np.flatnonzero(power > 10 ** (_INAUDIBLE_DB / 10))
     return (int(loud[-1]) + 1) * _BLOCK_SAMPLES if len(loud) else 0
+
+
+def once(segments: Iterable[Any], samples: int) -> Iterator[Any]:
+    """Segments of faster-whisper's, one a pass, up to the pass that reaches the end of the audio.
+
+    Asked for word times it begins again after the last word, however little is left: that tail was heard
+    already, is mostly silence, and a decoder that must say something makes words up for it.
+
+    Args:
+        segments: Decoded while they are read, so that what is not read costs nothing.
+        samples: Length of the audio at 16 kHz.
+    """
+    for segment in segments:
+        yield segment
+        if (segment.seek + _PASS_FRAMES) * _FRAME_SAMPLES >= samples:
+            return
 
 
 def heard(segment: Any) -> bool:

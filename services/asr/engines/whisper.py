@@ -93,7 +93,7 @@ class WhisperEngine:
                 vad_filter=False,
             )
             # The segments are decoded while they are read.
-            believed = [segment for segment in segments if guards.heard(segment)]
+            believed = [segment for segment in guards.once(segments, len(audio)) if guards.heard(segment)]
         words = [
             HeardWord(
                 word.word.strip(),

@@ -20,8 +20,9 @@ WORD_S = 0.3
 SCRIPT = [hashlib.md5(bytes([n])).hexdigest()[:6] for n in range(200)]
 
 
-def segment(words: list[tuple[float, str]], **signs: float) -> SimpleNamespace:
+def segment(words: list[tuple[float, str]], seek: int = 0, **signs: float) -> SimpleNamespace:
     return SimpleNamespace(
+        seek=seek,
         words=[SimpleNamespace(start=t, end=t + WORD_S, word=f" {w}", probability=0.8) for t, w in words],
         **{"no_speech_prob": 0.0, "avg_logprob": -0.3, "compression_ratio": 1.2, **signs},
     )
@@ -103,16 +104,48 @@ def test_words_to_expect_are_handed_over() -> None:
     assert whisper.options["language"] == "de"
 
 
+class Passes:
+    """Gives these segments, one a pass, and knows how many were asked for."""
+
+    def __init__(self, *segments: SimpleNamespace) -> None:
+        self.segments, self.decoded = segments, 0
+
+    def transcribe(self, audio: np.ndarray, **options: Any) -> tuple[Iterable[Any], None]:
+        def decode() -> Iterable[Any]:
+            for one in self.segments:
+                self.decoded += 1
+                yield one
+
+        return decode(), None
+
+
+def final(whisper: Passes, seconds: float) -> str:
+    stream = WhisperEngine(whisper, model="scripted").open(language="", hotwords=[])
+    stream.accept(ramp(seconds))
+    return stream.finalize().text
+
+
 @pytest.mark.parametrize("signs", [{"no_speech_prob": 0.9, "avg_logprob": -1.2}, {"avg_logprob": -2.0}])
 def test_what_whisper_makes_up_out_of_nothing_is_dropped(signs: dict[str, float]) -> None:
-    class Dreaming:
-        def transcribe(self, audio: np.ndarray, **options: Any) -> tuple[Iterable[Any], None]:
-            good, padding = segment([(0.0, "hello")]), segment([(2.5, "later")])
-            return iter([good, segment([(0.4, "Thanks for watching!")], **signs), padding]), None
+    assert final(Passes(segment([(0.4, "Thanks for watching!")], **signs)), 1.0) == ""
 
-    stream = WhisperEngine(Dreaming(), model="dreaming").open(language="", hotwords=[])
-    stream.accept(ramp(1.0))
-    assert stream.finalize().text == "hello"
+
+def test_words_after_the_last_sound_are_dropped() -> None:
+    assert final(Passes(segment([(0.0, "hello"), (2.5, "later")])), 1.0) == "hello"
+
+
+def test_a_window_is_heard_once_and_what_is_left_after_its_last_word_is_not_heard_again() -> None:
+    # faster-whisper's second pass over the tail put "good morning" after every other "can you sleep".
+    whisper = Passes(segment([(0.0, "hello")]), segment([(0.4, "again")], seek=40))
+    assert final(whisper, 1.0) == "hello"
+    assert whisper.decoded == 1
+
+
+def test_a_recording_of_more_than_thirty_seconds_is_heard_to_its_end() -> None:
+    first, second = segment([(0.0, "hello")]), segment([(35.0, "there")], seek=2920)
+    whisper = Passes(first, second, segment([(39.5, "again")], seek=3950))
+    assert final(whisper, 40.0) == "hello there"
+    assert whisper.decoded == 2
 
 
 def test_silence_is_not_even_looked_at() -> None:
