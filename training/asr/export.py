@@ -38,6 +38,11 @@ def export(source: Path | str, target: Path, about: Row, *, quantization: str = 
         raise EngineUnavailable(
             f"CTranslate2 cannot convert {source}: {error}", fix="Is it a Whisper with tokenizer.json?"
         ) from error
-    (aside / ABOUT).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
+    describe(aside, about)
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
+
+
+def describe(folder: Path, about: Row) -> None:
+    """Writes what is to be known of a model beside its weights."""
+    (folder / ABOUT).write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))

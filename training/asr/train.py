@@ -17,6 +17,7 @@ from training.asr import clips as material
 from training.asr import promote
 from training.asr.clips import Clip
 from training.asr.config import Config, load
+from training.asr.export import describe, export
 from training.asr.judge import Score, judge
 from training.ledger import Row
 
@@ -49,7 +50,6 @@ def train(path: Path, minutes: float = math.inf, name: str = "") -> None:
     if not tuner.run(minutes):
         print(f"\nstep {tuner.step} of {config.steps}; run it again to go on")
         return
-    from training.asr.export import export
 
     tuner.write(config.out / "model")
     about: Row = {
@@ -80,7 +80,7 @@ def conclude(
         lexicon: Words that are counted on their own.
         began: CTranslate2 folder of the model that the fine-tune began with.
         new: And of the one that came out.
-        about: What is written beside the scores.
+        about: What is written beside the scores, and, with what the judgement adds, beside the weights.
     """
     general = material.listed(config.general, config.general.parent)
     served = promote.current(config.models, "whisper")
@@ -92,6 +92,9 @@ def conclude(
         for which, folder in judged.items()
     }
     found = promote.verdict(scores.get("served", scores["start"]), scores["after"])
+    # A model that words to expect mislead is not told any when it is served.
+    about = about | {"expects": scores["after"]["held_out_expecting"].wer <= scores["after"]["held_out"].wer}
+    describe(new, about)
     report: Row = {
         **about,
         "scores": {

@@ -31,17 +31,19 @@ class StablePrefix:
         self.committed: list[HeardWord] = []
         self.tentative: list[HeardWord] = []
 
-    def update(self, hypothesis: Sequence[HeardWord]) -> None:
+    def update(self, hypothesis: Sequence[HeardWord], *, until: int | None = None) -> None:
         """Takes a new hypothesis of the whole window that is still decoded.
 
         Args:
             hypothesis: Words in order, times on one clock throughout the turn. It may begin with words that
                 were committed already, or after them.
+            until: Only words that end by then are committed: what was said last a model may guess, and guess
+                the same twice. None: all.
         """
         fresh = self._after_committed(hypothesis)
         agreed = 0
         for old, new in zip(self.tentative, fresh, strict=False):
-            if not _same(old, new):
+            if not _same(old, new) or (until is not None and new.end > until):
                 break
             agreed += 1
         self.committed += fresh[:agreed]

@@ -20,6 +20,7 @@ _RATE_HZ: Final = guards.RATE_HZ
 _LONGEST_WINDOW: Final = 15 * _RATE_HZ
 _SHORTEST_WINDOW: Final = _RATE_HZ * 3 // 10
 _KEPT_CONTEXT: Final = _RATE_HZ
+_HELD_BACK: Final = _RATE_HZ * 8 // 10  # of what was said last a small model guesses the rest: not promised
 # More than people say in a window of 16 s; a decoder that goes in circles is stopped there.
 _MOST_TOKENS: Final = 160
 
@@ -35,7 +36,9 @@ def load_whisper(model: str, *, device: str, compute: str = "auto") -> "WhisperE
     loaded = whisper_model.load(model, device=device, compute=compute)
     languages = frozenset(loaded.supported_languages)
     path = Path(model)
-    return WhisperEngine(loaded, model=path.resolve().name if path.is_dir() else model, languages=languages)
+    name = path.resolve().name if path.is_dir() else model
+    expects = whisper_model.about(model).get("expects", True)
+    return WhisperEngine(loaded, model=name, languages=languages, expects=expects)
 
 
 class WhisperEngine:
@@ -45,13 +48,22 @@ class WhisperEngine:
         whisper: The model.
         model: Its name.
         languages: What it understands; empty: not known, and not checked.
+        expects: Whether words to expect help it; a small model may be misled by them, and is not told any.
     """
 
     name = "whisper"
     sample_rate_hz = _RATE_HZ
 
-    def __init__(self, whisper: WhisperModel, *, model: str, languages: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        whisper: WhisperModel,
+        *,
+        model: str,
+        languages: frozenset[str] = frozenset(),
+        expects: bool = True,
+    ) -> None:
         self.model = model
+        self._expects = expects
         self._whisper = whisper
         self._languages = languages
         self._lock = threading.Lock()
@@ -64,7 +76,7 @@ class WhisperEngine:
         Raises:
             BadRequest: The model does not understand the language.
         """
-        words = dict.fromkeys([*hotwords, *(lexicon or {})])
+        words = dict.fromkeys([*hotwords, *(lexicon or {})] if self._expects else [])
         spoken = language.split("-")[0].lower()
         if spoken and self._languages and spoken not in self._languages:
             raise BadRequest(
@@ -131,7 +143,8 @@ class WhisperStream:
 
     def partial(self) -> Hypothesis:
         """Decodes the window greedily."""
-        self._prefix.update(self._decode(beam=1))
+        heard_until = self._begin + len(self._audio)
+        self._prefix.update(self._decode(beam=1), until=heard_until - _HELD_BACK)
         self._trim()
         words = [*self._prefix.committed, *self._prefix.tentative]
         return _hypothesis(words, stable=len(self._prefix.committed))

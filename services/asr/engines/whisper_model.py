@@ -64,6 +64,13 @@ def is_folder(model: str) -> bool:
     return path.is_dir() or path.is_absolute() or model.startswith(".") or model.count("/") > 1
 
 
+def about(model: str) -> dict[str, Any]:
+    """What `parley train asr` wrote beside a model that was loaded; empty for others."""
+    path = Path(model) / ABOUT
+    found: dict[str, Any] = json.loads(path.read_bytes()) if is_folder(model) and path.is_file() else {}
+    return found
+
+
 def how_to_get(model: str) -> str:
     """The command that brings a model's files."""
     if is_folder(model):

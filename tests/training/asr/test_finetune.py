@@ -120,7 +120,7 @@ def test_only_what_hears_better_and_forgets_nothing_is_served(
 
     def scripted(settings: AsrSettings, *rest: object) -> dict[str, Score]:
         held, general = next(v for k, v in made.items() if f"/{k}/" in settings.model)
-        return {"held_out": score(held), "general": score(general)}
+        return {"held_out": score(held), "held_out_expecting": score(0.2), "general": score(general)}
 
     monkeypatch.setattr(rounds, "_scores", scripted)
     monkeypatch.setattr(rounds, "load", lambda path: config)
@@ -128,3 +128,5 @@ def test_only_what_hears_better_and_forgets_nothing_is_served(
     manifest = orjson.loads((config.models / "asr" / "manifest.json").read_bytes())
     assert manifest["models"]["tones-1"]["promoted"] is promoted
     assert manifest["current"] == ({"whisper": "tones-1"} if promoted else {})
+    told = orjson.loads((config.models / "asr" / "tones-1" / "parley.json").read_bytes())
+    assert told["expects"] is (after[0] >= 0.2), "words to expect are withheld from a model that they mislead"

@@ -53,3 +53,11 @@ def test_settling_does_not_commit() -> None:
     prefix.update(words("good mourning"))
     assert texts(prefix.settle(words("good morning"))) == "good morning"
     assert prefix.committed == []
+
+
+def test_what_was_said_last_is_not_promised_however_often_it_is_guessed() -> None:
+    prefix = StablePrefix()
+    for _ in range(3):
+        prefix.update(words("what is a planet"), until=8_000)
+    assert texts(prefix.committed) == "what is"
+    assert texts(prefix.settle(words("what is your name"))) == "what is your name"
