@@ -52,10 +52,17 @@ def fetch(wanted: Wanted, root: Path) -> bool:
     """Makes a model be there, whole; returns whether anything had to be fetched.
 
     Raises:
+        BadRequest: The folder holds something else.
         EngineUnavailable: Its licence was not agreed to, the hub cannot be reached or does not have it, or
             what came is not what the hub promised; the message says which.
     """
     folder = root / wanted.name
+    ours = (folder / MANIFEST).is_file() or (folder / ".cache" / "huggingface").is_dir()
+    if folder.is_dir() and any(folder.iterdir()) and not ours:
+        raise BadRequest(
+            f"{folder} holds something that did not come from here.",
+            fix="Move it, or name another folder.",
+        )
     known = _read(folder / MANIFEST)
     if known.get("repository") == wanted.repository and wanted.revision in ("main", known["revision"]):
         damaged = [name for name, sha in known["sha256"].items() if _sha256(folder / name) != sha]

@@ -111,11 +111,13 @@ def enrol(
         (made / "notes").mkdir()
         (made / "notes" / "own.md").write_text(written, encoding="utf-8")
         (made / "persona.md").write_text(_PERSONA.format(title=title, person=record.person), encoding="utf-8")
-        (made / "avatar.yaml").write_text(_manifest(title, record.person, voice, drawn), encoding="utf-8")
-        for part in ("face", "notes", "persona.md", "avatar.yaml"):  # the manifest last: with it, it exists
+        # Under another name as yet: whoever lists avatars looks into this folder, too.
+        (made / "manifest").write_text(_manifest(title, record.person, voice, drawn), encoding="utf-8")
+        for part in ("face", "notes", "persona.md"):
             if (folder / part).is_dir():  # of an attempt that ended here
                 shutil.rmtree(folder / part)
             (made / part).rename(folder / part)
+        (made / "manifest").rename(folder / "avatar.yaml")  # last: with it, the avatar exists
     load_avatar(avatars, name)
     return Enrolled(folder, voice, notes)
 

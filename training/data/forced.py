@@ -61,8 +61,8 @@ def align(audio: NDArray[np.float32], text: str, taught: Mapping[str, str] | Non
     if not words:
         raise Rejected("no words to align")
     own = {word.lower(): _STRESS.sub("", phones) for word, phones in (taught or {}).items()}
-    # A taught word has an entry of its own in the decoder, which outlives this text.
-    entries = [f"{word}~{own[word].replace(' ', '')}" if word in own else word for word in words]
+    # A taught word has an entry of its own in the decoder, which outlives this text. Dots: "N G" is not "NG".
+    entries = [f"{word}~{own[word].replace(' ', '.')}" if word in own else word for word in words]
     return _align(audio, entries, [own.get(word) for word in words])
 
 
@@ -78,7 +78,7 @@ def align_phones(audio: NDArray[np.float32], words: Sequence[Sequence[str]]) -> 
         EngineUnavailable: pocketsphinx is not installed.
     """
     said = [" ".join(phones).upper() for phones in words]
-    return _align(audio, [f"~{phones.replace(' ', '')}" for phones in said], said)
+    return _align(audio, [f"~{phones.replace(' ', '.')}" for phones in said], said)
 
 
 def _align(audio: NDArray[np.float32], entries: list[str], said: Sequence[str | None]) -> Alignment:

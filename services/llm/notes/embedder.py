@@ -89,10 +89,11 @@ class Embedder:
         keys = np.frombuffer(b"".join(self._noted), np.uint8).reshape(-1, _KEY_BYTES)
         try:
             self._cache.parent.mkdir(parents=True, exist_ok=True)
-            # Another process may be writing the same file.
-            with tempfile.NamedTemporaryFile(dir=self._cache.parent, delete=False) as made:
+            # Another process may be writing the same file, and another user may read it.
+            with tempfile.TemporaryDirectory(dir=self._cache.parent) as work:
+                made = Path(work) / self._cache.name
                 np.savez(made, keys=keys, vectors=np.stack(list(self._noted.values())))
-            os.replace(made.name, self._cache)
+                os.replace(made, self._cache)
         except OSError as error:
             log.warning(
                 "the notes' vectors are not kept, so the next start takes as long",
@@ -104,7 +105,7 @@ class Embedder:
         try:
             with np.load(self._cache) as kept:
                 return {bytes(k): v for k, v in zip(kept["keys"], kept["vectors"], strict=True)}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             log.warning(
                 "the notes' kept vectors cannot be read and are made again",
                 extra={"path": str(self._cache), "reason": str(error)},

@@ -112,6 +112,16 @@ def test_what_is_not_as_promised_does_not_count(served: type[Hub], tmp_path: Pat
 
 
 @pytest.mark.usefixtures("served")
+def test_a_model_of_one_s_own_is_not_written_over(tmp_path: Path) -> None:
+    own = tmp_path / "asr" / "ears" / "model.bin"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"trained here")
+    with pytest.raises(BadRequest, match="did not come from here"):
+        hub.fetch(EARS, tmp_path)
+    assert own.read_bytes() == b"trained here"
+
+
+@pytest.mark.usefixtures("served")
 def test_terms_are_accepted_by_somebody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     voice = hub.Wanted.parse("tts/xtts=ann/ears?PARLEY_TEST_TERMS")
     with pytest.raises(EngineUnavailable, match="PARLEY_TEST_TERMS=agreed"):

@@ -1,5 +1,6 @@
 """A photo, a clip of speech and a text become an avatar that talks; nothing half made is left behind."""
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -100,6 +101,22 @@ def test_a_short_clip_and_an_empty_text_are_refused(folder: Path) -> None:
     (folder / "ada.txt").write_text("\n\n", encoding="utf-8")
     with pytest.raises(BadRequest, match="nothing to say"):
         made(folder)
+
+
+def test_nobody_who_lists_avatars_meanwhile_meets_half_an_avatar(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "avatars" / "ada" / "face").mkdir()
+    listed = []
+    remove = shutil.rmtree
+
+    def looking(path: Path, *rest: object, **options: object) -> None:
+        listed.append(list_avatars(folder / "avatars"))
+        remove(path, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(enrol.shutil, "rmtree", looking)
+    made(folder)
+    assert listed[0] == [] and list_avatars(folder / "avatars")[0].name == "ada"
 
 
 def test_headed_markdown_stays_as_it_is(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The shipped embedder."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def test_missing_or_changed_weights_name_the_fix(tmp_path: Path) -> None:
         Embedder(tmp_path / "weights")
 
 
+def umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def test_vectors_of_notes_are_there_at_the_next_start(tmp_path: Path) -> None:
     notes, cache = ["green tea", "the moon"], tmp_path / "cache" / "notes.npz"
     first = Embedder(cache=cache)
@@ -43,6 +50,9 @@ def test_vectors_of_notes_are_there_at_the_next_start(tmp_path: Path) -> None:
     second = Embedder(cache=cache)
     second.embed = lambda text: pytest.fail(f"{text!r} is computed again")  # type: ignore[method-assign]
     assert np.array_equal(second.embed_all(notes), made)
+    assert cache.stat().st_mode & 0o044 == 0o044 & ~umask(), (
+        "an image is built by one user and run by another"
+    )
     written = cache.stat().st_mtime_ns
     second.keep()
     assert cache.stat().st_mtime_ns == written, "nothing is new"
@@ -51,11 +61,12 @@ def test_vectors_of_notes_are_there_at_the_next_start(tmp_path: Path) -> None:
     assert [path.name for path in cache.parent.iterdir()] == ["notes.npz"]
 
 
+@pytest.mark.parametrize("content", [b"", b"PK no archive", b"nothing of the kind"])
 def test_a_broken_cache_is_made_again_and_an_unwritable_one_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     cache = tmp_path / "notes.npz"
-    cache.write_bytes(b"PK no archive")
+    cache.write_bytes(content)
     broken = Embedder(cache=cache)
     broken.embed_all(["green tea"])
     broken.keep()

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from parley import consent
 from parley.errors import ConfigError
+from parley.media.audio import resample
 from parley.media.files import write_wav
 from services.tts.config import TtsSettings
 from services.tts.engines import load as load_voices
@@ -19,6 +20,7 @@ from services.tts.engines.phones import SILENCE
 from services.tts.engines.spoken import tokens
 from services.tts.fastpitch.frames import HOP
 from services.tts.fastpitch.phonemes import FrontEnd
+from training.data import forced
 from training.data.stages.handover import SPLITS
 from training.tts import corpus
 from training.tts.material import load
@@ -81,6 +83,15 @@ def test_phones_are_found_where_they_are_spoken() -> None:
     found = np.cumsum(clip.durations)[~silent] * HOP
     assert len(found) == len(ends)
     assert np.median(np.abs(found - ends)) < 0.03 * 24_000
+
+
+def test_phones_that_are_written_alike_in_a_row_are_not_confused() -> None:
+    audio, _ = speech("Sing a song, my young king.")
+    heard = resample(audio, 24_000, forced.RATE_HZ)
+    rest = ["AH", "S AO NG", "M AY", "Y AH NG", "K IH NG"]
+    for first in ("S IH NG", "S IH N G"):
+        found = forced.align_phones(heard, [each.split() for each in (first, *rest)])
+        assert [symbol for symbol, _, _ in found.words[0].phones] == first.split()
 
 
 def test_words_of_a_clause() -> None:
