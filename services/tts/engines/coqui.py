@@ -29,7 +29,7 @@ from services.tts.engines.spoken import Token, tokens
 XTTS_LICENCE: Final = "https://tts-hub.github.io/cpml"
 AGREED: Final = "tos_agreed.txt"  # what coqui-tts's own downloader leaves where somebody agreed
 TERMS: Final = "PARLEY_XTTS_TERMS"  # "agreed": where nobody sits at a keyboard, as in a container
-_INSTALL: Final = 'Run `pip install "torch==2.13.0" -e ".[coqui]"`; services/tts/README.md says what else it needs.'
+_INSTALL: Final = 'Run `pip install "torch==2.13.0" -e ".[coqui]"`; more in services/tts/README.md.'
 _CHUNK_TOKENS: Final = 12  # of XTTS before the first speech: half a second
 
 
