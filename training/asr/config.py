@@ -54,6 +54,9 @@ class Config(Strict):
             relative to its folder.
         rehearse: Clips of the same kind that are learnt along with the corpus, so that less is forgotten.
         rehearsed: Share of each batch that they are.
+        anchor: More general speech, which is neither learnt nor judged by. With it, the model that comes out
+            is a mean of its weights before and after (WiSE-FT, arXiv 2109.01903): of the means that hear
+            these clips no worse than before, the one that hears the development set best.
         out: Checkpoints, TensorBoard events, the report.
         models: Where models are served from; `asr/manifest.json` in it says which is current.
         language: Two letters.
@@ -78,6 +81,7 @@ class Config(Strict):
     general: Path
     rehearse: Path | None = None
     rehearsed: float = Field(0.3, ge=0, lt=1)
+    anchor: Path | None = None
     out: Path
     models: Path = REPOSITORY / "models"
     language: str = "en"
@@ -112,7 +116,7 @@ def load(path: Path) -> Config:
             f"{path}: `start` names no Whisper.", fix="A folder, or a hub name: openai/whisper-small.en."
         )
     placed = {name: REPOSITORY / getattr(config, name) for name in ("corpus", "general", "out", "models")}
-    if config.rehearse is not None:
-        placed["rehearse"] = REPOSITORY / config.rehearse
+    optional = {"rehearse": config.rehearse, "anchor": config.anchor}
+    placed |= {name: REPOSITORY / path for name, path in optional.items() if path is not None}
     start = REPOSITORY / config.start
     return config.model_copy(update=placed | ({"start": str(start)} if start.is_dir() else {}))

@@ -2,7 +2,8 @@
 """Fine-tunes a Whisper on a corrected corpus and its new words: `parley train asr CONFIG`.
 
 Corpus clips are drawn as often as the bubble-up weighs them; the lexicon's words come in carrier sentences;
-clips of general speech are rehearsed against forgetting. The best model on the development set is kept.
+clips of general speech are rehearsed against forgetting. The best model on the development set is kept, and
+in the end its weights go back towards those it began with until it forgets nothing (`settle`).
 Everything drawn comes from the seed and the step, so a run that was stopped goes on as if it had not been.
 """
 
@@ -10,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,33 @@ from training.asr.config import Config
 from training.asr.features import Features, Hearing, masked
 from training.asr.judge import score
 from training.asr.tokens import IGNORED
+from training.sda import augment
 
 _DEV_BATCH = 16
 _WEIGHT_DECAY = 0.01
+_SHARES = tuple(tenths / 10 for tenths in range(10, 0, -1))  # of the tuned weights in a mean
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How far a model went from the weights it began with, and what that is worth.
+
+    Attributes:
+        share: Of the tuned weights in the mean, 0…1.
+        anchor_before: Word error rate on general speech of the weights it began with; NaN: no anchor.
+        anchor: The same with the mean.
+        development: Word error rate on the development set with the mean.
+    """
+
+    share: float
+    anchor_before: float
+    anchor: float
+    development: float
+
+
+def _development(settled: Settled) -> float:
+    return settled.development
 
 
 class FineTuner:
@@ -50,8 +76,9 @@ class FineTuner:
         torch.manual_seed(config.seed)
         self.corpus, taught = material.corpus(config.corpus)
         self.lexicon = taught | config.lexicon.words
-        self.rehearsed = (
-            material.listed(config.rehearse, config.rehearse.parent) if config.rehearse is not None else []
+        self.rehearsed, self.anchor = (
+            [] if path is None else material.listed(path, path.parent)
+            for path in (config.rehearse, config.anchor)
         )
         words = config.lexicon
         self.words = material.spoken_words(
@@ -63,6 +90,7 @@ class FineTuner:
             self.model = _with_lora(self.model, config)
         self.model.to(self.device)
         self._taught = [p for p in self.model.parameters() if p.requires_grad]
+        self._began = {name: value.clone() for name, value in self._weights().items()}
         self.optimiser = torch.optim.AdamW(self._taught, config.rate, weight_decay=_WEIGHT_DECAY)
         self.step, self.best, self._worse = 0, math.inf, 0
         self._hearing = Hearing(self.model.config.num_mel_bins)
@@ -105,12 +133,41 @@ class FineTuner:
                     return self.done
         return True
 
-    def write(self, folder: Path) -> None:
-        """Writes the best model as a folder of transformers'."""
-        state = torch.load(self.config.out / "best.pt", weights_only=True, map_location=self.device)
-        self.model.load_state_dict(state, strict=False)
+    def write(self, folder: Path) -> Settled:
+        """Writes the best model, settled, as a folder of transformers'."""
+        settled = self.settle()
         whole = self.model.merge_and_unload() if self.config.lora is not None else self.model
         whisper.save(whole.cpu(), self.tokenizer, folder)
+        return settled
+
+    def settle(self) -> Settled:
+        """Gives the model the mean of its best weights and those before that hears best and forgets nothing.
+
+        Without an anchor these are the best weights. If every mean forgets, the one that forgets least is
+        taken, and left to the gate.
+        """
+        best = torch.load(self.config.out / "best.pt", weights_only=True, map_location=self.device)
+        if not self.anchor:
+            self.model.load_state_dict(best, strict=False)
+            return Settled(1.0, math.nan, math.nan, self.best)
+        before = self._mixed(best, 0.0)
+        tried = [self._mixed(best, share) for share in _SHARES]
+        chosen = min((each for each in tried if each.anchor <= before.anchor), key=_development, default=None)
+        chosen = chosen or min(tried, key=lambda each: each.anchor)
+        self._mix(best, chosen.share)
+        return replace(chosen, anchor_before=before.anchor)
+
+    def _mixed(self, best: Weights, share: float) -> Settled:
+        self._mix(best, share)
+        anchor, development = (
+            score([clip.text for clip in clips], self._hear(clips)).wer
+            for clips in (self.anchor, self.corpus["dev"])
+        )
+        return Settled(share, math.nan, anchor, development)
+
+    def _mix(self, best: Weights, share: float) -> None:
+        mixed = {name: torch.lerp(began, best[name], share) for name, began in self._began.items()}
+        self.model.load_state_dict(mixed, strict=False)
 
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""
@@ -128,7 +185,7 @@ class FineTuner:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.best, self._worse = state["step"], state["best"], state["worse"]
 
-    def _weights(self) -> dict[str, Any]:
+    def _weights(self) -> Weights:
         """Those that are taught."""
         taught = {name for name, parameter in self.model.named_parameters() if parameter.requires_grad}
         return {name: value for name, value in self.model.state_dict().items() if name in taught}
@@ -161,7 +218,9 @@ class FineTuner:
         torch.manual_seed(int(random.integers(2**31)))
         self.model.train()
         chosen = self._choose(random)
-        features = [masked(self._features(*each, random), random) for each in chosen]
+        # Another vocal tract each time, as in the pretraining: few voices, many throats.
+        heard = [augment.warped(self._features(*each, random).T, random).T for each in chosen]
+        features = [masked(each, random) for each in heard]
         clips = [self._pool(name)[index] for name, index in chosen]
         lessons = [self.codec.lesson(clip.text, self._expected(clip.text, random)) for clip in clips]
         read, asked = (part.to(self.device) for part in whisper.teach(lessons, self.codec.end))

@@ -38,7 +38,8 @@ PAUSE: Final = "pau"
 FRAME_S: Final = 0.02  # of the encoder
 _BETAS: Final = (0.9, 0.98)
 _SMOOTHING: Final = 0.05
-_REHEARSED: Final = 1500
+_REHEARSED: Final = 3000
+_ANCHOR_VOICES: Final = 3  # that say each sentence
 
 
 class Strict(BaseModel):
@@ -65,6 +66,7 @@ class Config(Strict):
         out: Checkpoint, and at the end the model.
         clips: How many are learnt from.
         tested: Sentences that are kept for tests.
+        anchored: Sentences more that are kept, by which a fine-tune sees whether it forgets.
         variants: Ways in which each clip is spoilt.
         batch: Clips a step.
         phones: Steps of the first stage.
@@ -79,6 +81,7 @@ class Config(Strict):
     seed: int = 1
     clips: int = 9000
     tested: int = 120
+    anchored: int = 120
     variants: int = 2
     batch: int = 32
     phones: int = 600
@@ -111,7 +114,7 @@ class Pretrainer:
         self.config = config
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        texts = training_sentences(config.clips, config.tested)
+        texts = training_sentences(config.clips, config.tested + config.anchored)
         self.clips = collect(config.speech / "train", texts, SEEN, seed=config.seed)
         self.words = sorted({word for text in texts for word in text.split()})
         self.tokenizer = small_tokenizer(texts, config.net.pieces)
@@ -267,6 +270,12 @@ def tests(config: Config) -> dict[str, list[Spoken]]:
     }
 
 
+def anchors(config: Config) -> list[Spoken]:
+    """Sentences that are neither learnt nor tested, in voices that are learnt from."""
+    texts = kept_sentences(config.tested + config.anchored)[config.tested :]
+    return collect(config.speech / "anchor", _ANCHOR_VOICES * texts, SEEN, seed=102)
+
+
 def word_error_rate(trainer: Pretrainer, clips: list[Spoken]) -> float:
     """Of greedy transcripts, 0…1."""
     hearing, trainer.model = Hearing(), trainer.model.eval()
@@ -285,8 +294,8 @@ def pretrain(
 ) -> None:
     """Train the small Whisper; goes on where it stopped.
 
-    Beside its clips it writes `general.jsonl` and `rehearse.jsonl`: what a fine-tune must not forget, and
-    what it may learn along against that.
+    Beside its clips it writes what a fine-tune needs so as not to forget: `rehearse.jsonl` is learnt along,
+    by `anchor.jsonl` it sees how much it forgets, and by `general.jsonl` it is judged.
     """
     trainer = Pretrainer(load_config(config))
     done = trainer.run(minutes)
@@ -296,6 +305,7 @@ def pretrain(
         print(f"{name}: WER {word_error_rate(trainer, clips):.1%}", flush=True)
     speech = trainer.config.speech
     publish(speech / "general.jsonl", [(c.audio, c.text) for each in held_out.values() for c in each])
+    publish(speech / "anchor.jsonl", [(c.audio, c.text) for c in anchors(trainer.config)])
     publish(speech / "rehearse.jsonl", [(c.audio, c.text) for c in trainer.clips[:_REHEARSED]])
     print("done" if done else f"step {trainer.step} of {trainer.config.steps}; run it again to go on")
 

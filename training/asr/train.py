@@ -7,6 +7,7 @@ lexicon's words in them, and general speech, where forgetting shows.
 """
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -51,8 +52,9 @@ def train(path: Path, minutes: float = math.inf, name: str = "") -> None:
         print(f"\nstep {tuner.step} of {config.steps}; run it again to go on")
         return
 
-    tuner.write(config.out / "model")
+    settled = tuner.write(config.out / "model")
     about: Row = {
+        "settled": asdict(settled) if tuner.anchor else None,
         "windows": config.windows,
         "start": config.start,
         "steps": tuner.step,

@@ -17,6 +17,8 @@ _COUNTED = frozenset(
     {5, 6, 8, 11, 15, 17, 18, 20}
 )  # animal, artifact, body, event, place, object, person, plant
 _WORD = re.compile(r"[a-z][a-z -]*[a-z]")
+_QUOTED = re.compile(r'"([^"\n]{12,90})"')
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z',;.!? -]*")
 _POINTERS = {"@": "kind", "~": "example", "%p": "part", "#p": "whole"}
 _SHORTEST, _LONGEST = 4, 26  # words of a definition
 
@@ -58,16 +60,30 @@ def entries(folder: Path = FOLDER) -> dict[str, Entry]:
     Raises:
         ConfigError: WordNet is not installed.
     """
-    path = folder / "data.noun"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"WordNet cannot be read: {error}.", fix="apt install wordnet-base") from error
     found = {}
-    for line in lines:
+    for line in _read(folder, "noun").splitlines():
         if not line.startswith(" ") and (entry := _entry(line)):
             found[line[:8]] = entry
     return found
+
+
+def examples(folder: Path = FOLDER) -> list[str]:
+    """How words of every kind are used: phrases and sentences of 12 to 90 letters, in the files' order.
+
+    Raises:
+        ConfigError: WordNet is not installed.
+    """
+    quoted = (
+        text for kind in ("noun", "verb", "adj", "adv") for text in _QUOTED.findall(_read(folder, kind))
+    )
+    return [text for text in dict.fromkeys(quoted) if _PLAIN.fullmatch(text)]
+
+
+def _read(folder: Path, kind: str) -> str:
+    try:
+        return (folder / f"data.{kind}").read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"WordNet cannot be read: {error}.", fix="apt install wordnet-base") from error
 
 
 def _entry(line: str) -> Entry | None:
@@ -77,7 +93,7 @@ def _entry(line: str) -> Entry | None:
     words = [word.replace("_", " ") for word in fields[4 : 4 + 2 * count : 2]]
     meaning = re.split(r';\s*"|--', gloss)[0].strip(" ;")
     meaning = re.sub(r"\s*\([^)]*\)", "", meaning).split("; ")[0].strip()
-    quoted = re.search(r'"([^"]{12,90})"', gloss)
+    quoted = _QUOTED.search(gloss)
     size = len(meaning.split())
     if not _WORD.fullmatch(words[0]) or not _SHORTEST <= size <= _LONGEST or re.search(r"[\d<>|]", meaning):
         return None

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from parley.engines import Audio
 from parley.media.clock import SAMPLE_RATE_HZ
-from services.sda.face.mel import MELS
 
 Floats = NDArray[np.float32]
 
@@ -65,8 +64,9 @@ def mu_law(speech: Audio) -> Audio:
 
 
 def warped(mel: Floats, random: np.random.Generator) -> Floats:
-    """Another vocal tract: frequencies stretched by up to a tenth (Jaitly and Hinton, 2013). [hops, MELS]."""
-    at = np.clip(np.arange(MELS) * float(random.uniform(0.9, 1.1)), 0, MELS - 1.001)
+    """Another vocal tract: frequencies stretched by up to a tenth (Jaitly and Hinton, 2013). [hops, mels]."""
+    mels = mel.shape[1]
+    at = np.clip(np.arange(mels) * float(random.uniform(0.9, 1.1)), 0, mels - 1.001)
     low = at.astype(int)
     share = (at - low).astype(np.float32)
     out: Floats = mel[:, low] * (1 - share) + mel[:, low + 1] * share

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ from services.tts.pacing import stretches
 from services.tts.text import normalize
 from services.tts.voices import CALIBRATION
 from training.data.synthetic_faces.sentences import drawn
+from training.llm import wordnet
 from training.sda.sentences import SENTENCES
 from training.tts import pitch
 
@@ -60,24 +62,40 @@ class Clip:
     audio: Audio
 
 
-def texts(seed: int = 1) -> Iterator[str]:
-    """Sentences without end, none of them the benches': what avatars know, written ones, and a grammar's."""
+def texts(seed: int = 1, *, rich: bool = False) -> Iterator[str]:
+    """Sentences, no two alike, none of them the benches': written ones, what avatars know, and a grammar's.
+
+    Args:
+        seed: Of those drawn.
+        rich: WordNet's examples among what avatars know, for words of every kind.
+
+    Raises:
+        ConfigError: WordNet is not installed, and asked for.
+    """
     kept_back = {normalize(text) for text in (*HELD_OUT, *CALIBRATION.split(". "))}
     random = np.random.default_rng([seed, 0x775])
 
-    def proposed() -> Iterator[str]:
-        yield from SENTENCES
+    def noted() -> Iterator[str]:
         for avatar in list_avatars(Settings().avatars_dir):
             for note in avatar.notes.values():
                 for line in note.split("\n"):
                     if line and not line.startswith("#"):
-                        yield from line.replace(". ", ".\n").replace("? ", "?\n").split("\n")
+                        line = line.removeprefix("Q: ").replace(". ", ".\n").replace("? ", "?\n")
+                        yield from line.split("\n")
+
+    def proposed() -> Iterator[str]:
+        yield from SENTENCES
+        if rich:
+            yield from chain.from_iterable(zip(random.permutation(wordnet.examples()), noted(), strict=False))
+        yield from noted()
         while True:
             yield drawn(random)
 
+    said = set[str]()
     for text in proposed():
-        for part in stretches(normalize(text), short_first=False):
-            if 3 < len(part) <= LONGEST_CHARS and part not in kept_back:
+        for part in stretches(normalize(str(text)), short_first=False):
+            if 3 < len(part) <= LONGEST_CHARS and part not in kept_back and part not in said:
+                said.add(part)
                 yield part
 
 
@@ -179,12 +197,13 @@ def collect(
     out: Annotated[Path, typer.Argument(help="Where to.")],
     voice: Annotated[str, typer.Option(help="Who speaks, as the embedded engine names it.")] = "festival/slt",
     sentences: Annotated[int, typer.Option(help="How many there shall be, with those that are there.")] = 700,
+    rich: Annotated[bool, typer.Option(help="Of many words: WordNet's (apt install wordnet-base).")] = False,
 ) -> None:
     """Record sentences of a synthesiser."""
     out.mkdir(parents=True, exist_ok=True)
     front, kept, seconds = FrontEnd(), 0, 0.0
     with closing(load_engine("embedded", TtsSettings(pool=1))) as engine:
-        for number, text in enumerate(texts()):
+        for number, text in enumerate(texts(rich=rich)):
             if kept == sentences:
                 break
             path, unfit = out / f"{number:06d}.npz", out / f"{number:06d}.unfit"

@@ -12,6 +12,7 @@ from services.asr.transcribe import transcribe
 from tests.training.asr.conftest import tone
 from training.asr import train as rounds
 from training.asr import whisper
+from training.asr.clips import Clip
 from training.asr.config import Config, Lora
 from training.asr.features import Hearing
 from training.asr.finetune import FineTuner
@@ -55,6 +56,42 @@ def test_it_learns_and_what_is_exported_is_served(config: Config) -> None:
     (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:5000])
     with pytest.raises(EngineUnavailable, match=r"model\.bin is broken"):
         load("whisper", AsrSettings(model=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("forgets_from", "share"), [(2.0, 1.0), (0.65, 0.6), (0.0, 0.1)], ids=["never", "beyond 0.65", "always"]
+)
+def test_weights_go_back_until_nothing_is_forgotten(
+    config: Config, monkeypatch: pytest.MonkeyPatch, forgets_from: float, share: float
+) -> None:
+    """The weights tell how far they went; hearing is scripted: the corpus better, the anchor worse."""
+    tuner = FineTuner(config.model_copy(update={"anchor": config.general}))
+    began = {name: value.detach().clone() for name, value in tuner.model.named_parameters()}
+    name = next(iter(began))
+    config.out.mkdir()
+    torch.save({each: value + 1 for each, value in began.items()}, config.out / "best.pt")
+
+    def heard(clips: list[Clip]) -> list[str]:
+        gone = float((tuner.model.state_dict()[name] - began[name]).mean())
+        anchor = clips is tuner.anchor
+        wrong = (gone >= forgets_from) * gone if anchor else 1 - gone
+        return ["" if k < round(wrong * len(clips)) else clip.text for k, clip in enumerate(clips)]
+
+    monkeypatch.setattr(tuner, "_hear", heard)
+    settled = tuner.settle()
+    assert settled.share == share
+    assert settled.anchor_before == 0
+    assert (settled.anchor > 0) is (forgets_from == 0)
+    for each, value in tuner.model.named_parameters():
+        assert torch.allclose(value, began[each] + share, atol=1e-5), each
+
+
+def test_without_an_anchor_the_best_weights_are_written(config: Config) -> None:
+    tuner = FineTuner(config)
+    tuner.run()
+    assert tuner.write(config.out / "model").share == 1
+    best = torch.load(config.out / "best.pt", weights_only=True)
+    assert all(torch.equal(value, tuner.model.state_dict()[name]) for name, value in best.items())
 
 
 # peft 0.21 asks transformers 5.24 for what it will drop in 6.

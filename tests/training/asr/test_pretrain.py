@@ -22,6 +22,7 @@ def config(tmp_path: Path) -> Config:
         out=tmp_path / "run",
         clips=12,
         tested=3,
+        anchored=2,
         variants=2,
         batch=4,
         phones=2,
@@ -49,6 +50,9 @@ def test_the_model_and_its_measures_are_written_and_served(config: Config, tmp_p
     general = listed(config.speech / "general.jsonl", config.speech)
     kept = [" ".join(plain_words(text)) for text in kept_sentences(config.tested)]
     assert [clip.text for clip in general] == kept * 2  # in seen voices, and in unseen ones
+    anchor = {clip.text for clip in listed(config.speech / "anchor.jsonl", config.speech)}
+    assert len(anchor) == config.anchored
+    assert not anchor & set(kept)
     assert len(listed(config.speech / "rehearse.jsonl", config.speech)) == config.clips
     export(config.out / "model", tmp_path / "served", {"windows": "short"})
     engine = load("whisper", AsrSettings(model=str(tmp_path / "served")))

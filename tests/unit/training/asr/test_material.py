@@ -25,6 +25,12 @@ def test_what_is_tested_is_not_learnt() -> None:
     assert not learnt & asked
 
 
+def test_asking_for_more_sentences_to_keep_changes_none_of_the_first() -> None:
+    many = kept_sentences(200)
+    assert len(set(many)) == 200
+    assert many[:60] == kept_sentences(60)
+
+
 def test_the_small_whisper_knows_no_word_of_the_subject() -> None:
     words = {word for text in training_sentences(600, 60) for word in text.split()}
     assert not words & set(LEXICON)

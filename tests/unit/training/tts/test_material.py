@@ -11,6 +11,7 @@ from services.tts.fastpitch.frames import HOP
 from services.tts.fastpitch.phonemes import SIZES, Phonemes
 from services.tts.fastpitch.source import buzz
 from services.tts.text import normalize
+from training.llm import wordnet
 from training.tts import material, measures, pitch
 
 
@@ -50,8 +51,17 @@ def test_another_pronunciation_is_left_out(read: Phonemes) -> None:
 def test_the_benches_sentences_are_never_learnt() -> None:
     held_out = {normalize(text) for text in SENTENCES}
     texts = list(islice(material.texts(), 600))
-    assert len(set(texts)) > 400
+    assert len(set(texts)) == 600
     assert not held_out & set(texts)
+
+
+def test_rich_sentences_are_every_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = [f"the {word} of the tale" for word in ("moral", "hero", "end", "point")]
+    monkeypatch.setattr(wordnet, "examples", lambda: examples)
+    texts = list(islice(material.texts(rich=True), 400))
+    at = [texts.index(text) for text in examples]
+    assert max(at) - min(at) < 20
+    assert len(texts) == 400
 
 
 class Beeper:
