@@ -5,13 +5,12 @@ Each row is the time a window takes in a batch of that size over the time it tak
 
 import argparse
 import json
-import statistics
 import sys
-import time
 from typing import Any, Final
 
 import numpy as np
 
+from parley.bench.batching import SIZES, compare
 from parley.bench.questions import TEXTS, VOICES, spoken
 from parley.errors import ParleyError
 from parley.media.audio import resample
@@ -19,7 +18,6 @@ from parley.media.clock import SAMPLE_RATE_HZ
 from services.asr.engines import whisper_model
 from services.asr.engines.guards import RATE_HZ
 
-SIZES: Final = (1, 2, 4, 8)
 _WINDOW_S: Final = 3
 
 
@@ -34,7 +32,7 @@ def windows(model: Any, count: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def measure(model: Any, *, repeats: int) -> list[dict[str, float | int]]:
-    """Time a window by batch size; the median of `repeats`, sizes in turn so that a busy machine is fair."""
+    """Time a window by batch size; see `compare`."""
     from faster_whisper.transcribe import get_ctranslate2_storage
 
     tokens = model.hf_tokenizer
@@ -43,23 +41,12 @@ def measure(model: Any, *, repeats: int) -> list[dict[str, float | int]]:
         prompt += [tokens.token_to_id("<|en|>"), tokens.token_to_id("<|transcribe|>")]
     prompt.append(tokens.token_to_id("<|notimestamps|>"))
     features = windows(model, max(SIZES))
-    taken: dict[int, list[float]] = {size: [] for size in SIZES}
-    for _ in range(repeats):
-        for size in SIZES:
-            wall = time.perf_counter()
-            encoded = model.model.encode(get_ctranslate2_storage(features[:size]))
-            model.model.generate(encoded, [prompt] * size, beam_size=1, max_length=40)
-            taken[size].append((time.perf_counter() - wall) * 1000 / size)
-    alone = statistics.median(taken[1])
-    return [
-        {
-            "batch": size,
-            "ms_a_window": round(statistics.median(ms), 2),
-            "p95_ms_a_window": round(float(np.percentile(ms, 95)), 2),
-            "over_alone": round(statistics.median(ms) / alone, 3),
-        }
-        for size, ms in taken.items()
-    ]
+
+    def decode(size: int) -> None:
+        encoded = model.model.encode(get_ctranslate2_storage(features[:size]))
+        model.model.generate(encoded, [prompt] * size, beam_size=1, max_length=40)
+
+    return compare(decode, repeats=repeats)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ Three ONNX graphs (opset 17) of the averaged networks and a manifest with their 
 
 - `encoder.onnx`: `codes` int64 [1, phones, 5] to `hidden`, `log_durations`, `pitch`.
 - `decoder.onnx`: those, `places` [1, frames, 3] and `index` [1, frames] to `mel`, `contour`, `voicing`.
-- `vocoder.onnx`: `features` [1, frames, 82] to `gain`, `phase`, `hiss`, each [1, frames, 513].
+- `vocoder.onnx`: `features` [batch, frames, 82] to `gain`, `phase`, `hiss`, each [batch, frames, 513].
 """
 
 import hashlib
@@ -74,7 +74,8 @@ def export(acoustic: Acoustic, vocoder: Vocoder, out: Path, about: dict[str, Any
         "vocoder.onnx": (vocoder, (torch.zeros(1, 21, FEATURES),), ["features"], ["gain", "phase", "hiss"]),
     }
     for name, (net, example, takes, gives) in inputs.items():
-        axes = {each: {1: f"{each}_length"} for each in (*takes, *gives)}
+        batch = {0: "batch"} if name == "vocoder.onnx" else {}
+        axes = {each: batch | {1: f"{each}_length"} for each in (*takes, *gives)}
         with warnings.catch_warnings():
             # The exporter by tracing is the one that needs no further package.
             warnings.simplefilter("ignore", DeprecationWarning)

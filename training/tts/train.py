@@ -32,7 +32,7 @@ from training.tts import signal
 from training.tts.batches import Known, known, pieces, pitch_of, sentences
 from training.tts.board import Board
 from training.tts.config import STAGES, Config, Stage
-from training.tts.gate import Gate
+from training.tts.gate import TUNED, Gate
 from training.tts.material import load
 from training.tts.model import Acoustic, SpectrogramJudge, Vocoder
 
@@ -153,7 +153,7 @@ class Trainer:
         for name, optimiser in self._optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.stage, self.step = state["stage"], state["step"]
-        self.gate = Gate(**state["gate"]) if state["gate"] else None
+        self.gate = Gate.told(state["gate"]) if state["gate"] else None
 
     def _set_rate(self, name: Stage) -> None:
         """A short climb, then a cosine down to a twentieth."""
@@ -240,7 +240,9 @@ class Trainer:
         return [generated(self.slow_acoustic, each) for each in self.train]
 
     def _decide(self) -> None:
-        """The gate: the fine-tuned vocoder stays only if it wins on held-out sentences."""
+        """The gate: the fine-tuned vocoder stays only if it wins on held-out sentences; `TUNED` keeps it."""
+        self.save()
+        shutil.copy(self.path, self.path.with_name(TUNED))
         before = copy.deepcopy(self.slow_vocoder)
         earlier = torch.load(self.path.with_name("vocoder.pt"), weights_only=True)
         before.load_state_dict(earlier["nets"]["slow_vocoder"])

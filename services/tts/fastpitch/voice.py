@@ -7,7 +7,7 @@ stretch by stretch, the first one short. How it is cut changes nothing.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,13 +93,21 @@ class Voice:
             at, size = part.stop, min(2 * size, LONGEST)
         yield together.finish()
 
+    def filters(self, told: Floats) -> Sequence[Floats]:
+        """The vocoder's filters of frames, float32 [batch, frames, MELS + 2].
+
+        Returns:
+            Log gain and phase of the buzz, log gain of the noise, each float32 [batch, frames, BINS].
+        """
+        made: Sequence[Floats] = self._vocoder.run(None, {"features": told})
+        return made
+
     def _filtered(self, told: Floats, buzz: Audio, noise: Audio, part: slice) -> Complex:
         """Spectra of the frames in `part`, heard with as many around them as the network reaches."""
         first = max(0, part.start - self._reach)
         around = told[first : part.stop + self._reach]
         gain, phase, hiss = (
-            made[0, part.start - first : part.stop - first]
-            for made in self._vocoder.run(None, {"features": around[None]})
+            made[0, part.start - first : part.stop - first] for made in self.filters(around[None])
         )
         spectra = np.exp(gain + 1j * phase) * spectrum(buzz, part) + np.exp(hiss) * spectrum(noise, part)
         spectra[:, [0, -1]] = 0

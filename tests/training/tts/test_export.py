@@ -16,7 +16,7 @@ from services.tts.fastpitch.voice import Voice
 from training.tts import signal
 from training.tts.config import AcousticSize, VocoderSize
 from training.tts.export import export
-from training.tts.model import Acoustic, Vocoder
+from training.tts.model import FEATURES, Acoustic, Vocoder
 from training.tts.train import speak
 
 CODES = np.array([[1, 0, 0, 2, 2], [5, 1, 1, 0, 2], [20, 0, 0, 2, 2], [1, 0, 0, 2, 2]])
@@ -37,6 +37,15 @@ def folder(nets: tuple[Acoustic, Vocoder], tmp_path_factory: pytest.TempPathFact
     out = tmp_path_factory.mktemp("voice")
     export(*nets, out, {"voice": "test"})
     return out
+
+
+def test_stretches_in_a_batch_are_filtered_as_alone(folder: Path) -> None:
+    voice = Voice(folder)
+    told = np.random.default_rng(1).standard_normal((3, 40, FEATURES), np.float32)
+    together = voice.filters(told)
+    for k in range(3):
+        for batch, alone in zip(together, voice.filters(told[k : k + 1]), strict=True):
+            np.testing.assert_allclose(batch[k], alone[0], atol=1e-5)
 
 
 def test_speech_is_the_same_as_in_pytorch_and_in_parts(
