@@ -27,7 +27,7 @@ from training.asr.board import Board
 from training.asr.clips import Clip
 from training.asr.config import Config
 from training.asr.features import Features, Hearing, masked
-from training.asr.judge import score
+from training.asr.judge import PAUSE_SAMPLES, score
 from training.asr.tokens import IGNORED
 from training.sda import augment
 
@@ -206,7 +206,8 @@ class FineTuner:
         self.model.eval()
         heard: list[str] = []
         for first in range(0, len(clips), _DEV_BATCH):
-            batch = [self._hearing(clip.audio) for clip in clips[first : first + _DEV_BATCH]]
+            padded = [np.pad(clip.audio, PAUSE_SAMPLES) for clip in clips[first : first + _DEV_BATCH]]
+            batch = [self._hearing(audio) for audio in padded]
             full = self.config.windows == "full"
             heard += whisper.transcribe(self.model, self.codec, batch, full=full)
         self.model.train()

@@ -13,7 +13,7 @@ from parley.wer import plain_words
 from services.asr.transcribe import transcribe
 from training.asr.clips import Clip
 
-_PAUSE_SAMPLES = SAMPLE_RATE_HZ * 3 // 10
+PAUSE_SAMPLES = SAMPLE_RATE_HZ * 3 // 10  # before and after a clip: the ears hear speech out of silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def judge(
     """
     words = lexicon if expecting else None
     heard = [
-        transcribe(engine, np.pad(clip.audio, _PAUSE_SAMPLES), SAMPLE_RATE_HZ, lexicon=words).text
+        transcribe(engine, np.pad(clip.audio, PAUSE_SAMPLES), SAMPLE_RATE_HZ, lexicon=words).text
         for clip in clips
     ]
     return score([clip.text for clip in clips], heard, lexicon)

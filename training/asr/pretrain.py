@@ -29,6 +29,7 @@ from parley.wer import word_errors
 from training.asr import whisper
 from training.asr.clips import publish
 from training.asr.features import Features, Hearing, masked, noise
+from training.asr.judge import PAUSE_SAMPLES
 from training.asr.sentences import kept_sentences, training_sentences
 from training.asr.speech import SEEN, UNSEEN, Spoken, collect
 from training.asr.tokens import IGNORED, Codec, Lesson, small_tokenizer
@@ -282,7 +283,7 @@ def word_error_rate(trainer: Pretrainer, clips: list[Spoken]) -> float:
     errors = np.zeros(2)
     for first in range(0, len(clips), 20):
         batch = clips[first : first + 20]
-        features = [hearing(np.pad(clip.audio, 4800)) for clip in batch]
+        features = [hearing(np.pad(clip.audio, PAUSE_SAMPLES)) for clip in batch]
         heard = whisper.transcribe(trainer.model, trainer.codec, features, full=False)
         errors += np.sum([word_errors(c.text, h) for c, h in zip(batch, heard, strict=True)], axis=0)
     return float(errors[0] / errors[1])

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -86,7 +86,8 @@ def texts(seed: int = 1, *, rich: bool = False) -> Iterator[str]:
     def proposed() -> Iterator[str]:
         yield from SENTENCES
         if rich:
-            yield from chain.from_iterable(zip(random.permutation(wordnet.examples()), noted(), strict=False))
+            both = zip_longest(random.permutation(wordnet.examples()), noted())
+            yield from (text for text in chain.from_iterable(both) if text is not None)
         yield from noted()
         while True:
             yield drawn(random)
