@@ -4,12 +4,13 @@ The vocoder is nearly all of a voice's work. Each row is the time that a stretch
 batch of that size over the time it takes alone, in one run.
 """
 
+import argparse
+import json
+import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import numpy as np
-import orjson
-import typer
 
 from parley.bench.batching import compare
 from parley.engines import Audio
@@ -20,19 +21,22 @@ from services.tts.fastpitch.voice import LONGEST, Voice
 FEATURES: Final = MELS + 2  # with pitch and voicing
 
 
-def main(
-    voice: Annotated[Path, typer.Argument(help="Folder of an exported voice.")],
-    repeats: Annotated[int, typer.Option(help="Of each size of batch.", min=1)] = 50,
-) -> None:
-    """Measure whether batching stretches of speech pays."""
+def main() -> int:
+    """Prints JSON. Returns the exit status."""
+    parser = argparse.ArgumentParser(description="Measure whether batching stretches of speech pays.")
+    parser.add_argument("voice", type=Path, help="folder of an exported voice")
+    parser.add_argument("--repeats", type=int, default=50)
+    options = parser.parse_args()
     try:
-        speaker = Voice(voice)
+        speaker = Voice(options.voice)
     except ParleyError as error:
-        raise SystemExit(f"batching: {error}") from error
+        print(error, file=sys.stderr)
+        return 1
     told: Audio = np.random.default_rng(1).standard_normal((8, LONGEST, FEATURES), np.float32)
-    rows = compare(lambda size: speaker.filters(told[:size]), repeats=repeats)
-    print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+    rows = compare(lambda size: speaker.filters(told[:size]), repeats=options.repeats)
+    print(json.dumps(rows, indent=2))
+    return 0
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(main())

@@ -67,10 +67,11 @@ class Config(Strict):
         batch: Clips a step.
         rate: The highest learning rate.
         warmup: Steps until then.
+        ema: Decay of the averaged weights, which are what comes out; 0: the weights as they are.
         variants: Ways in which each clip is spoilt.
         prompted: Share of clips that come with words to expect.
         evaluate_every: Steps between looks at the development set.
-        patience: Looks without a better word error rate before it stops.
+        patience: Looks without fewer word errors before it stops.
     """
 
     engine: Literal["whisper", "sphinx"] = "whisper"
@@ -93,6 +94,7 @@ class Config(Strict):
     batch: int = Field(16, ge=1)
     rate: float = 1e-5
     warmup: int = 30
+    ema: float = Field(0.98, ge=0, lt=1)
     variants: int = Field(4, ge=1)
     prompted: float = Field(0.2, ge=0, le=1)
     evaluate_every: int = Field(50, ge=1)

@@ -2,13 +2,13 @@
 """Fine-tunes a Whisper on a corrected corpus and its new words: `parley train asr CONFIG`.
 
 Corpus clips are drawn as often as the bubble-up weighs them; the lexicon's words come in carrier sentences;
-clips of general speech are rehearsed against forgetting. The best model on the development set is kept, and
-in the end its weights go back towards those it began with until it forgets nothing (`settle`).
+clips of general speech are rehearsed against forgetting. Weights are averaged over the steps; those are kept
+that hear the development set best and forget least, and in the end they go back towards those that the run
+began with until nothing is forgotten (`settle`).
 Everything drawn comes from the seed and the step, so a run that was stopped goes on as if it had not been.
 """
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +27,9 @@ from training.asr.board import Board
 from training.asr.clips import Clip
 from training.asr.config import Config
 from training.asr.features import Features, Hearing, masked
-from training.asr.judge import PAUSE_SAMPLES, score
+from training.asr.judge import PAUSE_SAMPLES, Score, score
 from training.asr.tokens import IGNORED
+from training.keeping import write_checkpoint
 from training.sda import augment
 
 _DEV_BATCH = 16
@@ -63,7 +64,7 @@ class FineTuner:
 
     Attributes:
         step: Steps done.
-        best: The best development score so far.
+        best: The lowest word error rate on the development set so far, with what was forgotten added.
 
     Raises:
         ConfigError: The corpus is not handed over, or not whole.
@@ -91,8 +92,10 @@ class FineTuner:
         self.model.to(self.device)
         self._taught = [p for p in self.model.parameters() if p.requires_grad]
         self._began = {name: value.clone() for name, value in self._weights().items()}
+        self._slow = {name: value.clone() for name, value in self._weights().items()}
         self.optimiser = torch.optim.AdamW(self._taught, config.rate, weight_decay=_WEIGHT_DECAY)
         self.step, self.best, self._worse = 0, math.inf, 0
+        self._anchor_before = math.nan
         self._hearing = Hearing(self.model.config.num_mel_bins)
         self._known: dict[tuple[str, int, int], Any] = {}
         self._seen_words = sorted({word for clip in self.corpus["train"] for word in clip.text.split()})
@@ -122,6 +125,7 @@ class FineTuner:
                 self.save()
             while not self.done:
                 loss = self._learn()
+                self._follow()
                 self.step += 1
                 board.loss(self.step, loss, self._rate())
                 late = time.process_time() - began > 60 * minutes
@@ -159,10 +163,7 @@ class FineTuner:
 
     def _mixed(self, best: Weights, share: float) -> Settled:
         self._mix(best, share)
-        anchor, development = (
-            score([clip.text for clip in clips], self._hear(clips)).wer
-            for clips in (self.anchor, self.corpus["dev"])
-        )
+        anchor, development = (self._score(clips).wer for clips in (self.anchor, self.corpus["dev"]))
         return Settled(share, math.nan, anchor, development)
 
     def _mix(self, best: Weights, share: float) -> None:
@@ -173,34 +174,61 @@ class FineTuner:
         """Writes the checkpoint, whole or not at all."""
         state = {
             "model": self._weights(),
+            "slow": self._slow,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "best": self.best,
             "worse": self._worse,
+            "anchor": self._anchor_before,
         }
-        _put(self.path, state)
+        write_checkpoint(self.path, state)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"], strict=False)
         self.optimiser.load_state_dict(state["optimiser"])
+        self._slow = state["slow"]
         self.step, self.best, self._worse = state["step"], state["best"], state["worse"]
+        self._anchor_before = state["anchor"]
 
     def _weights(self) -> Weights:
         """Those that are taught."""
         taught = {name for name, parameter in self.model.named_parameters() if parameter.requires_grad}
         return {name: value for name, value in self.model.state_dict().items() if name in taught}
 
+    def _follow(self) -> None:
+        """The averaged weights come nearer; in the first steps faster, or they would hold the beginning."""
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        for name, value in self._weights().items():
+            self._slow[name].lerp_(value, 1 - decay)
+
     def _look(self, board: Board) -> None:
-        """The development set; the best model is kept, and every look without a better one counts."""
-        heard = self._hear(self.corpus["dev"])
-        found = score([clip.text for clip in self.corpus["dev"]], heard, self.lexicon)
-        board.development(self.step, found, self.corpus["dev"], heard)
-        print(f"\nstep {self.step}: development {found.told()}", flush=True)
-        if found.wer < self.best:
-            self.best, self._worse = found.wer, 0
-            _put(self.config.out / "best.pt", self._weights())
+        """The averaged weights hear; the best are kept, and every look without better ones counts."""
+        fast = {name: value.clone() for name, value in self._weights().items()}
+        self.model.load_state_dict(self._slow, strict=False)
+        dev = self.corpus["dev"]
+        heard = self._hear(dev)
+        found = score([clip.text for clip in dev], heard, self.lexicon)
+        forgotten = self._forgotten()
+        self.model.load_state_dict(fast, strict=False)
+        board.development(self.step, found, dev, heard)
+        print(f"\nstep {self.step}: development {found.told()}; {forgotten:.1%} forgotten", flush=True)
+        if found.wer + forgotten < self.best:
+            self.best, self._worse = found.wer + forgotten, 0
+            write_checkpoint(self.config.out / "best.pt", self._slow)
         else:
             self._worse += 1
+
+    def _forgotten(self) -> float:
+        """Word errors on the anchor beyond those before the first step, 0…1; 0 without an anchor."""
+        if not self.anchor:
+            return 0.0
+        wer = self._score(self.anchor).wer
+        if not self.step:
+            self._anchor_before = wer
+        return max(wer - self._anchor_before, 0.0)
+
+    def _score(self, clips: Sequence[Clip]) -> Score:
+        return score([clip.text for clip in clips], self._hear(clips))
 
     def _hear(self, clips: Sequence[Clip]) -> list[str]:
         self.model.eval()
@@ -286,10 +314,3 @@ def _with_lora(model: Any, config: Config) -> Any:
         target_modules=["q_proj", "k_proj", "v_proj", "out_proj"],
     )
     return get_peft_model(model, wanted)
-
-
-def _put(path: Path, state: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    os.replace(part, path)
