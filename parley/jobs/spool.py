@@ -19,7 +19,7 @@ from parley.jobs.job import ID, UnknownJob
 PHOTO: Final = "photo"
 SPEECH: Final = "speech"
 TEXT: Final = "text"
-_WANTED: Final = "wanted.json"
+WANTED: Final = "wanted.json"
 
 
 class Wanted(BaseModel):
@@ -54,7 +54,7 @@ class Spool:
                 source.seek(0)
                 with (folder / name).open("xb") as sink:
                     shutil.copyfileobj(source, sink)
-            (folder / _WANTED).write_text(wanted.model_dump_json(), encoding="utf-8")  # last
+            (folder / WANTED).write_text(wanted.model_dump_json(), encoding="utf-8")  # last
         except OSError as error:
             self.remove(job_id)
             raise ConfigError(
@@ -69,7 +69,7 @@ class Spool:
             UnknownJob: Its files are not here.
         """
         try:
-            return Wanted.model_validate_json((self.folder(job_id) / _WANTED).read_bytes())
+            return Wanted.model_validate_json((self.folder(job_id) / WANTED).read_bytes())
         except FileNotFoundError as error:
             raise UnknownJob(job_id) from error
 
