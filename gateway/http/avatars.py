@@ -75,6 +75,9 @@ async def _maker(board: Board) -> dict[str, Any]:
 
 def _as_avatar(avatar: Avatar) -> dict[str, Any]:
     has_portrait = (avatar.folder / _PORTRAIT).is_file()
+    portrait = f"/v1/avatars/{avatar.name}/portrait.png"
+    if avatar.own:  # who comes after them under the same name looks different
+        portrait += f"?v={avatar.version}"
     return {
         "object": "avatar",
         "name": avatar.name,
@@ -84,7 +87,7 @@ def _as_avatar(avatar: Avatar) -> dict[str, Any]:
         "greeting": avatar.greeting,
         "voice": avatar.voice.voice,
         "own": avatar.own,
-        "portrait": f"/v1/avatars/{avatar.name}/portrait.png" if has_portrait else None,
+        "portrait": portrait if has_portrait else None,
     }
 
 
