@@ -52,7 +52,7 @@ describe("making an avatar", () => {
     expect([form?.get("name"), form?.get("title"), form?.get("person")]).toEqual(["ada-lovelace", "Ada Lovelace", "Ada Example"]);
     expect(form?.get("consent")).toBe("face,text");
     expect(form?.get("statement")).toBe(
-      "Ada Example agrees that an avatar of the face and the text is made by machine, and shown and talked with here.",
+      "Ada Example agrees that an avatar of their face and their text is made by machine, and shown and talked with here.",
     );
     expect(await (form?.get("text") as File).text()).toBe("I was born in a lighthouse.");
     expect([form?.has("speech"), form?.has("drawn")]).toEqual([false, false]);

@@ -13,7 +13,7 @@ const FIELD_OF: Record<string, Field> = {
   person: "person", consent: "consent", statement: "person", evidence: "consent",
 };
 const FIELD_OF_STEP: Partial<Record<Job["step"], Field>> = { text: "text", voice: "speech", face: "photo" };
-const PARTS: Record<Part, string> = { face: "the face", voice: "the voice", text: "the text" };
+const PARTS: Record<Part, string> = { face: "their face", voice: "their voice", text: "their text" };
 
 /** One avatar that a person makes of themselves: what they give, what becomes of it, and what is wrong with it. */
 export class Making {
