@@ -130,6 +130,7 @@ async def test_refusals_are_shown_where_they_belong(page: Page, artifacts: Path)
     assert await page.locator("html").evaluate(sticks_out) <= 0
     await page.keyboard.press("Escape")
     await page.emulate_media(color_scheme="dark")
+    await page.wait_for_timeout(400)
     await page.screenshot(path=artifacts / "make-start-narrow.png")
     await page.set_viewport_size({"width": 1280, "height": 800})
     await page.screenshot(path=artifacts / "make-start-dark.png")
