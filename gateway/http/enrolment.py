@@ -152,7 +152,6 @@ def _wanted(form: FormData, able: MakerAbilities, avatars_dir: Path) -> Wanted:
 
     Raises:
         Refused: 400, 403, 409; it names the field.
-        ServiceUnavailable: It cannot be made here.
     """
     name, title, drawn = (text_of(form, field) for field in ("name", "title", "drawn"))
     if not NAME.fullmatch(name):
@@ -168,10 +167,12 @@ def _wanted(form: FormData, able: MakerAbilities, avatars_dir: Path) -> Wanted:
     if drawn not in _BOOLEANS:
         raise _wrong("drawn", f"{drawn[:64]!r} is neither true nor false.", "Send drawn=true, or nothing.")
     if _BOOLEANS[drawn] and not able.drawn:
-        raise ServiceUnavailable(
+        raise Refused(
+            400,
+            "drawn_unavailable",
             "No cartoons can be made here.",
             fix="On the server, run `scripts/setup python train` and start the maker again.",
-            code="drawn_unavailable",
+            param="drawn",
         )
     speech = file_of(form, "speech") is not None
     return Wanted(

@@ -144,6 +144,18 @@ async def test_a_maker_that_is_killed_costs_nothing(http: httpx.AsyncClient, sta
     await http.delete("/v1/avatars/bob")
 
 
+async def test_a_maker_is_replaced_while_it_makes_an_avatar(
+    http: httpx.AsyncClient, stack: RunningStack
+) -> None:
+    job_id = await post(http, "eve")
+    await watch(http, job_id, until="face")
+    rolling = asyncio.create_task(asyncio.to_thread(stack.roll, "maker"))
+    assert (await watch(http, job_id))[-1]["status"] == "succeeded"
+    await rolling
+    assert (await http.get("/v1/avatars")).json()["maker"]["ready"]
+    await left(stack, ["eve"])
+
+
 async def test_a_job_is_cancelled_while_it_is_made(http: httpx.AsyncClient, stack: RunningStack) -> None:
     job_id = await post(http, "cid")
     await watch(http, job_id, until="face")

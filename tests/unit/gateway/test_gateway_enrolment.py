@@ -145,7 +145,8 @@ async def test_a_picture_that_is_not_sent_whole_leaves_nothing(gateway: Running)
 async def test_without_a_maker_nothing_is_queued(http: httpx.AsyncClient, gateway: Running) -> None:
     assert (await http.get("/v1/avatars")).json()["maker"] == {"ready": True, "drawn": False, "reason": ""}
     cartoon = await post(http, drawn="true")
-    assert (cartoon.status_code, cartoon.json()["error"]["code"]) == (503, "drawn_unavailable")
+    assert (cartoon.status_code, cartoon.json()["error"]["param"]) == (400, "drawn")
+    assert cartoon.json()["error"]["code"] == "drawn_unavailable"
     gateway.board.able = MakerAbilities(drawn=True)
     assert (await post(http, drawn="true", consent="face,text")).status_code == 202
     gateway.board.able = None
