@@ -163,7 +163,7 @@ def _wanted(form: FormData, able: MakerAbilities, avatars_dir: Path) -> Wanted:
     if (avatars_dir / name).exists():
         raise _taken(f"There is an avatar {name!r} already, or a consent record for one.")
     if len(title) > _LONGEST_TITLE or not title.isprintable():
-        raise _wrong("title", "The title is too long.", f"Use one line of up to {_LONGEST_TITLE} characters.")
+        raise _wrong("title", "The title is no title.", f"Use one line of up to {_LONGEST_TITLE} characters.")
     if drawn not in _BOOLEANS:
         raise _wrong("drawn", f"{drawn[:64]!r} is neither true nor false.", "Send drawn=true, or nothing.")
     if _BOOLEANS[drawn] and not able.drawn:

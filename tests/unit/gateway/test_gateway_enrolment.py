@@ -96,6 +96,7 @@ def broken_png() -> bytes:
         ({"name": None}, None, 400, "invalid_request", "name", "a-z"),
         ({"name": "mira"}, None, 409, "avatar_exists", "name", "another name"),
         ({"title": "x" * 65}, None, 400, "invalid_request", "title", "64"),
+        ({"title": "A\nda"}, None, 400, "invalid_request", "title", "one line"),
         ({"drawn": "perhaps"}, None, 400, "invalid_request", "drawn", "true"),
         ({"consent": "face"}, None, 403, "consent_missing", "consent", "consent=text"),
         ({"consent": None}, None, 403, "consent_missing", "consent", "face and text"),
