@@ -1,12 +1,13 @@
 """A person makes an avatar of themselves at the real page, talks to it, and deletes it."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, Route, async_playwright, expect
 
 from parley.bench.questions import spoken
 from parley.media.clock import SAMPLE_RATE_HZ
@@ -96,6 +97,45 @@ async def test_an_avatar_is_made_talked_to_and_deleted(page: Page, artifacts: Pa
     await expect(page.get_by_role("heading", name="Mira")).to_be_visible(timeout=15_000)
     await expect(page.get_by_role("radio", name="Ada")).to_have_count(0)
     await page.screenshot(path=artifacts / "make-deleted.png")
+
+
+async def test_who_waits_for_a_maker_that_died_is_told_and_can_cancel(page: Page, artifacts: Path) -> None:
+    job = {"object": "job", "id": "job_" + 32 * "0", "status": "queued", "step": "waiting", "progress": 0}
+    job |= {"avatar": "ada", "error": None, "created_unix": 0}
+    cancelled = []
+
+    async def avatars(route: Route) -> None:
+        if route.request.method == "POST":
+            await route.fulfill(status=202, json=job)
+            return
+        answer = await route.fetch()
+        gone = {"ready": False, "drawn": False, "reason": ""}
+        await route.fulfill(response=answer, json=await answer.json() | {"maker": gone})
+
+    async def jobs(route: Route) -> None:
+        if route.request.method == "DELETE":
+            cancelled.append(route.request.url)
+            job["status"] = "cancelled"
+            await route.fulfill(json=job)
+            return
+        told = f"event: job\ndata: {json.dumps(job)}\n\n"
+        await route.fulfill(body=told, content_type="text/event-stream")
+
+    await page.get_by_role("button", name="Make your own").click()
+    dialog = page.get_by_role("dialog", name="Make your own avatar")
+    await dialog.get_by_label("Choose a photo").set_input_files(PHOTO)
+    await fill(dialog, "Ada")
+    await page.route("**/v1/avatars", avatars)
+    await page.route("**/v1/jobs/*", jobs)
+    await dialog.get_by_role("button", name="Make it").click()
+    await expect(dialog.get_by_text("Waiting for its turn")).to_be_visible()
+    await expect(dialog.get_by_text("Nobody is there to make it just now")).to_be_visible(timeout=10_000)
+    await page.screenshot(path=artifacts / "make-waiting.png")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Make your own").click()
+    await dialog.get_by_role("button", name="Cancel", exact=True).click()
+    await expect(dialog.get_by_label("Its name")).to_have_value("Ada", timeout=10_000)
+    assert len(cancelled) == 1
 
 
 async def test_refusals_are_shown_where_they_belong(page: Page, artifacts: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from parley.aio import Signal
 from parley.consent import Consent
-from parley.errors import LostClaim, ParleyError, StaleGeneration
+from parley.errors import ChainUnavailable, LostClaim, ParleyError, StaleGeneration
 from parley.jobs.job import Job
 from parley.jobs.spool import PHOTO, TEXT, Spool, Wanted
 from training.maker import making
@@ -156,6 +156,17 @@ async def test_a_job_that_is_cancelled_or_lost_stops_at_once(place: Place, error
     assert place.left == []
     assert (claim.given_back, place.sent(claim)) == (given_back, sent)
     assert claim.job.status == "running"
+
+
+async def test_a_job_is_not_gone_on_with_while_redis_is_away(place: Place) -> None:
+    claim = place.claim("slow")
+    task = asyncio.create_task(place.handle(claim))
+    await claim.until("face")
+    claim.end(ChainUnavailable("Redis does not answer."))
+    with pytest.raises(ChainUnavailable):
+        await asyncio.wait_for(task, 5)
+    assert place.left == [] and place.sent(claim), "whoever takes it over can make it"
+    assert (claim.given_back, claim.job.status) == ("", "running")
 
 
 async def test_a_maker_that_stops_leaves_the_job_to_another(place: Place) -> None:

@@ -66,6 +66,8 @@ export class Talk {
   readonly memory = new Memory(this.preferences, () => this.api, (event) => this.socket?.send(event));
   readonly making = new Making(() => this.api, (name) => this.welcome(name));
   makeOpen = $state(false);
+  /** There is a way to what is being made even while nobody is there to go on with it. */
+  readonly canMake = $derived(this.directory.maker.ready || this.making.busy || this.making.made !== "");
   /** Whom the person may be about to delete. */
   removing = $state.raw<AvatarSummary>();
   private readonly listener = new Listener({
