@@ -16,6 +16,7 @@ from gateway.server import Server, listen
 from gateway.services import Services
 from parley.errors import ParleyError
 from parley.handover import notify_ready, port_free
+from parley.jobs.board import RedisBoard
 from parley.telemetry import logs, tracing
 
 log = logging.getLogger("gateway")
@@ -31,7 +32,7 @@ async def serve(settings: GatewaySettings) -> None:
     services = Services(settings)
     vault = RedisVault(settings.redis_url, keep_s=settings.resume_s)
     registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s, vault=vault)
-    app = create_app(settings, services, registry, conversations.make)
+    app = create_app(settings, services, registry, conversations.make, RedisBoard(settings.redis_url))
     try:
         # All is made before the predecessor is asked to leave: nobody should be refused in between.
         notify_ready()

@@ -9,11 +9,16 @@ from starlette.exceptions import HTTPException
 
 from parley import errors
 from parley.consent import ConsentMissing
+from parley.jobs.board import JobEnded, NameTaken
+from parley.jobs.job import UnknownJob
 
 log = logging.getLogger(__name__)
 
 _STATUS: dict[type[errors.ParleyError], int] = {
     errors.UnknownAvatar: 404,
+    UnknownJob: 404,
+    JobEnded: 409,
+    NameTaken: 409,
     ConsentMissing: 403,
     errors.BadRequest: 400,
     errors.MediaError: 400,
@@ -25,11 +30,14 @@ _STATUS: dict[type[errors.ParleyError], int] = {
 
 
 class Refused(errors.ParleyError):
-    """The request is refused before anything is done; carries its HTTP status."""
+    """The request is refused before anything is done; carries its HTTP status, and the part that is wrong."""
 
-    def __init__(self, status: int, code: str, message: str, *, fix: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, fix: str = "", param: str | None = None
+    ) -> None:
         super().__init__(message, fix=fix, code=code)
         self.status = status
+        self.param = param
 
 
 def status_of(error: errors.ParleyError) -> int:
@@ -49,7 +57,8 @@ def response(error: errors.ParleyError) -> Response:
     """The HTTP response of an error."""
     status = status_of(error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse(body(str(error), status=status, code=error.code), status, headers)
+    param = error.param if isinstance(error, Refused) else None
+    return JSONResponse(body(str(error), status=status, code=error.code, param=param), status, headers)
 
 
 def install(app: FastAPI) -> None:

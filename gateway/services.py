@@ -10,6 +10,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from gateway.config import GatewaySettings
+from parley.avatars import version_of
 from parley.errors import MediaError, ParleyError, ServiceUnavailable
 from parley.media.clock import BYTES_PER_SAMPLE, FPS, FRAME_MS, SAMPLE_RATE_HZ
 from parley.media.video import VideoDecoder
@@ -67,7 +68,7 @@ class Services:
             settings.redis_url, socket_timeout=PROBE_S, socket_connect_timeout=PROBE_S
         )
         self._described: dict[str, tuple[float, info_pb2.ServiceInfo]] = {}
-        self._idle: dict[tuple[str, str], IdleLoop] = {}
+        self._idle: dict[tuple[str, str], tuple[int, IdleLoop]] = {}
         self._idle_lock = asyncio.Lock()
 
     async def close(self) -> None:
@@ -75,6 +76,11 @@ class Services:
         await self._redis.aclose()
         for link in self.channels.values():
             await link.close()
+
+    def forget(self, avatar: str) -> None:
+        """Keeps nothing of an avatar any more."""
+        for key in [key for key in self._idle if key[0] == avatar]:
+            del self._idle[key]
 
     def peer(self, name: str) -> str:
         """The service in words, for messages."""
@@ -139,15 +145,15 @@ class Services:
         return {"ready": True}
 
     async def idle(self, avatar: str, codec: str) -> IdleLoop:
-        """The avatar's idle loop; asked for once and kept.
+        """The avatar's idle loop; asked for once and kept for as long as the avatar is the same.
 
         Raises:
             ServiceUnavailable: The face service does not answer.
             MediaError: What it sent is not video.
         """
-        key = (avatar, codec)
+        key, version = (avatar, codec), version_of(self._settings.avatars_dir, avatar)
         async with self._idle_lock:
-            if key not in self._idle:
+            if key not in self._idle or self._idle[key][0] != version:
                 video = chain_pb2.VideoFormat(codec=codec, fps=FPS)
                 frames: list[chain_pb2.VideoFrame] = []
                 with translated(self.peer("sda")):
@@ -160,8 +166,8 @@ class Services:
                 if not frames:
                     raise ServiceUnavailable(f"{self.peer('sda')} sent an empty idle loop.")
                 width, height = await asyncio.to_thread(_size, codec, frames[0].data)
-                self._idle[key] = IdleLoop(tuple(frames), width, height)
-            return self._idle[key]
+                self._idle[key] = version, IdleLoop(tuple(frames), width, height)
+            return self._idle[key][1]
 
     async def transcribe(
         self, pcm: bytes, *, avatar: str = "", language: str = "", hotwords: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import shutil
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -15,6 +17,7 @@ from parley.errors import ConfigError, UnknownAvatar
 log = logging.getLogger(__name__)
 
 DEFAULT_AVATAR: Final = "mira"  # whom one talks to who names nobody
+_GONE: Final = ".gone-"  # folders of avatars that are being deleted
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -72,6 +75,7 @@ class Avatar(_Strict):
         face: See `Face`.
         mind: See `Mind`; its apology is said when the mind cannot be reached.
         lexicon: Words that ears and voice must know, with ARPAbet pronunciations ("" = by rule).
+        version: Another number whenever the manifest has changed.
         folder: Where the avatar lives. `persona.md` (system prompt) and `notes/*.md` are in it.
     """
 
@@ -85,7 +89,13 @@ class Avatar(_Strict):
     face: Face = Face()
     mind: Mind = Mind()
     lexicon: dict[str, str] = Field(default_factory=dict)
+    version: int = 0
     folder: Path = Path()
+
+    @property
+    def own(self) -> bool:
+        """It is of a person, and so can be deleted by whoever can make one."""
+        return self.likeness == "person"
 
     @property
     def persona(self) -> str:
@@ -131,10 +141,47 @@ def load_avatar(avatars_dir: Path, name: str) -> Avatar:
     return avatar
 
 
+def version_of(avatars_dir: Path, name: str) -> int:
+    """`Avatar.version` of an avatar; 0: there is none. For what is kept of avatars, to see when it is old."""
+    try:
+        return (avatars_dir / name / "avatar.yaml").stat().st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def remove_avatar(avatars_dir: Path, name: str) -> Path:
+    """Deletes an avatar with everything in its folder, the consent record too; returns where that was.
+
+    Nobody meets half of it: the folder is first moved out of sight.
+
+    Raises:
+        UnknownAvatar: There is no such folder.
+        ConfigError: It cannot be deleted.
+    """
+    folder = avatars_dir / name
+    if not NAME.fullmatch(name) or not folder.is_dir():
+        raise UnknownAvatar(f"There is no avatar named {name!r} in {avatars_dir}.", fix="parley avatar list")
+    try:
+        folder.rename(Path(tempfile.mkdtemp(prefix=_GONE, dir=avatars_dir)) / name)
+    except OSError as error:
+        raise ConfigError(
+            f"The avatar {name!r} cannot be deleted: {error.strerror}.",
+            fix=f"Make {avatars_dir} writable for this user.",
+        ) from error
+    finish_removals(avatars_dir)
+    return folder
+
+
+def finish_removals(avatars_dir: Path) -> None:
+    """Deletes what avatars that were removed have left, if whoever removed them was killed meanwhile."""
+    for left in avatars_dir.glob(f"{_GONE}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 @lru_cache(maxsize=256)
-def _read(path: Path, name: str, _changed_ns: int) -> Avatar:
+def _read(path: Path, name: str, changed_ns: int) -> Avatar:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Avatar.model_validate({**raw, "name": name, "folder": path.parent})
+        return Avatar.model_validate({**raw, "name": name, "version": changed_ns, "folder": path.parent})
     except (yaml.YAMLError, ValidationError, TypeError) as error:
         raise ConfigError(f"{path} is not a valid avatar manifest: {error}") from error

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from parley.errors import ParleyError
 
 FILE: Final = "consent.yaml"
-Purpose = Literal["face", "voice"]
+Purpose = Literal["face", "voice", "text"]
 
 
 class ConsentMissing(ParleyError):

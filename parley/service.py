@@ -100,7 +100,7 @@ async def run(service: Service, settings: ServiceSettings) -> None:
         add_to=service.add_to,
         keys=frozenset() if open_to_all else settings.keys(),
     )
-    with _stop_on_signals() as stop, tracing.exporting(service.name):
+    with stop_on_signals() as stop, tracing.exporting(service.name):
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_serve(service, settings, server, stop))
@@ -177,7 +177,7 @@ async def _watch_chain(chain: RedisChain, server: RpcServer) -> None:
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[asyncio.Event]:
+def stop_on_signals() -> Iterator[asyncio.Event]:
     """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

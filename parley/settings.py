@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         default=REPOSITORY / "models", description="Folder with trained weights, if any."
     )
+    spool_dir: Path = Field(
+        default=REPOSITORY / ".cache" / "spool",
+        description="Folder for photos, speech and texts that are being made into avatars.",
+    )
     host: str = Field(
         default="127.0.0.1", description="Address to bind; any other than loopback needs API keys."
     )

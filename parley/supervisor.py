@@ -1,8 +1,7 @@
-"""`parley up`: Redis (if none answers), the four services and the gateway as processes of this machine."""
+"""`parley up`: Redis (if none answers), services, gateway and maker as processes of this machine."""
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -18,8 +17,10 @@ from urllib.parse import urlsplit
 import httpx
 import redis.asyncio
 
+from parley.cli.extras import missing
 from parley.errors import ConfigError, ServiceUnavailable
 from parley.handover import Readiness
+from parley.processes import die_with_parent
 from parley.settings import REPOSITORY
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ QUICK_DEATH_S = 10.0
 GIVE_UP_AFTER = 4
 SUCCESSOR_S = 60.0
 LEAVE_S = 20.0  # longer than any process drains
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,11 @@ class Child:
     """One supervised process.
 
     Attributes:
-        name: "redis", "asr", … "gateway".
+        name: "redis", "asr", … "gateway", "maker".
         command: What is run.
         restarts: How often it was started again.
         leaving: The process that `process` has replaced and that still drains.
+        needed: Nobody can talk without it.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Child:
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
     leaving: asyncio.subprocess.Process | None = None
+    needed: bool = True
 
     def running(self) -> list[asyncio.subprocess.Process]:
         """Its processes that have not ended: mostly one, two while one takes over from the other."""
@@ -91,12 +93,14 @@ class Stack:
         env: Extra environment (PARLEY_…) of every process.
         log_dir: One log file per process.
         say: Called with each line worth showing to a person.
+        maker: Avatars can be made on the page, where what that needs is installed.
     """
 
     ports: Ports = Ports()
     env: Mapping[str, str] = field(default_factory=dict)
     log_dir: Path = REPOSITORY / ".cache" / "logs"
     say: Callable[[str], None] = print
+    maker: bool = True
     children: dict[str, Child] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stopping: bool = False
@@ -146,6 +150,12 @@ class Stack:
         for name in SERVICES:
             self._supervise(name, [sys.executable, "-m", f"services.{name}"])
         self._supervise("gateway", [sys.executable, "-m", "gateway"])
+        if self.maker and (package := missing("data")):
+            self.say(
+                f"No avatars can be made on the page: {package} is not installed (scripts/setup python data)."
+            )
+        elif self.maker:
+            self._supervise("maker", [sys.executable, "-m", "training.maker"], needed=False)
 
     def _check_ports(self) -> None:
         for name in (*SERVICES, "gateway"):
@@ -167,8 +177,9 @@ class Stack:
         memory = ["--maxmemory", "256mb", "--maxmemory-policy", "noeviction"]
         self._supervise("redis", ["redis-server", "--port", str(where.port or 6379), *options, *memory])
 
-    def _supervise(self, name: str, command: list[str]) -> None:
-        child = self.children[name] = Child(name, command, self.log_dir / f"{name}.log")
+    def _supervise(self, name: str, command: list[str], *, needed: bool = True) -> None:
+        child = Child(name, command, self.log_dir / f"{name}.log", needed=needed)
+        self.children[name] = child
         self._tasks.append(asyncio.create_task(self._keep_alive(child), name=f"supervise {name}"))
 
     async def _keep_alive(self, child: Child) -> None:
@@ -187,11 +198,13 @@ class Stack:
                 return
             quick_deaths = quick_deaths + 1 if time.monotonic() - started < QUICK_DEATH_S else 0
             if quick_deaths >= GIVE_UP_AFTER:
-                self._failure = ServiceUnavailable(
+                failure = ServiceUnavailable(
                     f"{child.name} does not stay up (exit code {code}). The end of {child.log_file}:\n"
                     f"{tail(child.log_file)}"
                 )
-                self.say(str(self._failure))
+                if child.needed:
+                    self._failure = failure
+                self.say(str(failure))
                 return
             child.restarts += 1
             self.say(f"{child.name} ended with code {code}; starting it again ({child.log_file})")
@@ -216,11 +229,11 @@ class Stack:
             stdout=log_file,
             stderr=log_file,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
 
-    async def roll(self, names: Sequence[str] = (*SERVICES, "gateway")) -> None:
-        """Restarts processes one after the other without losing a word.
+    async def roll(self, names: Sequence[str] = ()) -> None:
+        """Restarts processes (none named: all but Redis) one after the other without losing a word.
 
         Each one's successor loads beside it, and only when that can work is the old one asked to leave: it
         finishes or hands over what it has in hand.
@@ -228,7 +241,7 @@ class Stack:
         Raises:
             ServiceUnavailable: A successor does not come up; the old process goes on, and so do the rest.
         """
-        for name in names:
+        for name in names or [name for name in self.children if name != "redis"]:
             await self._replace(self.children[name])
             self.say(f"{name} was replaced")
 
@@ -326,10 +339,6 @@ async def _end(processes: Sequence[asyncio.subprocess.Process], grace_s: float) 
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL("libc.so.6").prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def tail(path: Path, lines: int = 15) -> str:

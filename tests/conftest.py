@@ -11,6 +11,7 @@ import pytest
 # to twenty times as long. Services set the same.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from parley.settings import REPOSITORY
 from tests.stack import RunningStack
 
 # How long examples take says how busy the machine is: benchmarks measure speed, tests do not. The same
@@ -34,7 +35,15 @@ def artifacts() -> Path:
 
 @pytest.fixture(scope="session")
 def stack(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """One whole Parley for all tests that do it no harm; it remembers those who ask for it."""
-    env = {"PARLEY_GATEWAY_MEMORY": str(tmp_path_factory.mktemp("stack") / "memory.db")}
-    with RunningStack(artifacts / "logs" / "stack", env) as running:
+    """One whole Parley for all tests that do it no harm; it remembers who asks for it, and has a maker."""
+    folder = tmp_path_factory.mktemp("stack")
+    (folder / "avatars").mkdir()  # of its own: avatars are made in it
+    for avatar in REPOSITORY.glob("avatars/*/avatar.yaml"):
+        (folder / "avatars" / avatar.parent.name).symlink_to(avatar.parent)
+    env = {
+        "PARLEY_GATEWAY_MEMORY": str(folder / "memory.db"),
+        "PARLEY_AVATARS_DIR": str(folder / "avatars"),
+        "PARLEY_SPOOL_DIR": str(folder / "spool"),
+    }
+    with RunningStack(artifacts / "logs" / "stack", env, maker=True) as running:
         yield running

@@ -16,7 +16,12 @@ class RunningStack:
     """Started on entry, ready when entered, stopped on exit; usable from any test's event loop."""
 
     def __init__(
-        self, log_dir: Path, env: Mapping[str, str] | None = None, ports: Ports | None = None
+        self,
+        log_dir: Path,
+        env: Mapping[str, str] | None = None,
+        ports: Ports | None = None,
+        *,
+        maker: bool = False,
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stack")
@@ -26,6 +31,7 @@ class RunningStack:
             env={"PARLEY_REDIS_URL": "", **(env or {})},
             log_dir=log_dir,
             say=self.lines.append,
+            maker=maker,
         )
 
     @property

@@ -8,7 +8,7 @@ the mind answers from. Everything is made aside and moved into place last, so no
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from parley.avatars import NAME, load_avatar
 from parley.engines import Audio, TtsEngine
 from parley.errors import BadRequest
 from parley.intake.decode import decode_audio, decode_picture
+from parley.intake.limits import SPEECH_S
 from parley.media.audio import pcm16_to_float, resample
 from parley.media.clock import SAMPLE_RATE_HZ
 from services.llm.notes.markdown import parse_file
@@ -32,8 +33,7 @@ from services.tts.voices import CALIBRATION
 from training.data import speaker_encoder
 from training.sda import still
 
-LONGEST_S: Final = 60.0  # of the clip of speech
-SHORTEST_S: Final = 3.0
+SHORTEST_S, LONGEST_S = SPEECH_S  # of the clip of speech
 _HEADING_WORDS: Final = 6
 _PERSONA: Final = """\
 You are {title}, a digital avatar made for {person}, who agreed to it: a face and a voice by machine, talking
@@ -76,6 +76,7 @@ def enrol(
     speech: Path | None = None,
     title: str = "",
     drawn: bool = False,
+    progress: Callable[[str, float], None] = lambda step, done: None,
 ) -> Enrolled:
     """Makes an avatar of a person who agreed.
 
@@ -87,6 +88,7 @@ def enrol(
         speech: How the person speaks, 3 to 60 s; None: the default voice.
         title: What it is called; empty: its name with a capital.
         drawn: Whether it is drawn as a cartoon; needs the `train` extra.
+        progress: Told each step as it begins (`parley.jobs.job.Step`), and what is done of all, 0 … 1.
 
     Raises:
         BadRequest: The name is taken or none, or the text or the clip is too short.
@@ -100,11 +102,14 @@ def enrol(
         raise BadRequest(f"There is an avatar {name!r} already.", fix=f"parley avatar remove {name}")
     record = consent.require(folder, "face")
     title = title or name.capitalize()
+    progress("text", 0.1)
     written, notes = notes_of(text, title)
     voice = None
     if speech is not None:
         consent.require(folder, "voice")
+        progress("voice", 0.2)
         voice = _voice_of(speech)
+    progress("face", 0.5)
     with tempfile.TemporaryDirectory(prefix=".making-", dir=avatars) as aside:
         made = Path(aside)
         _make_face(photo, made / "face", drawn=drawn)

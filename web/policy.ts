@@ -7,6 +7,7 @@ const rules = {
   "style-src": "'self'",
   "img-src": "'self' blob: data:",
   "connect-src": "'self'",
+  "media-src": "'self' blob:",
   "font-src": "'none'",
   "base-uri": "'none'",
   "form-action": "'none'",

@@ -9,12 +9,16 @@ from fastapi.responses import FileResponse
 
 from gateway.errors import Refused
 from gateway.http.access import Access
+from gateway.http.enrolment import abilities
 from parley.avatars import Avatar, list_avatars, load_avatar
+from parley.errors import ParleyError
+from parley.jobs.board import Board
 
+MAKER_S = 1.0
 _PORTRAIT = Path("face") / "portrait.png"
 
 
-def router(avatars_dir: Path, access: Access) -> APIRouter:
+def router(avatars_dir: Path, board: Board, access: Access) -> APIRouter:
     """`/v1/models`, `/v1/models/{name}`, `/v1/avatars`, `/v1/avatars/{name}`, its portrait."""
     routes = APIRouter(dependencies=[Depends(access.limited)], tags=["avatars"])
 
@@ -36,8 +40,9 @@ def router(avatars_dir: Path, access: Access) -> APIRouter:
 
     @routes.get("/v1/avatars")
     async def avatars() -> dict[str, Any]:
-        """All avatars."""
-        return {"object": "list", "data": [_as_avatar(a) for a in await everyone()]}
+        """All avatars, and whether others can be made here (`maker`)."""
+        found, maker = await asyncio.gather(everyone(), _maker(board))
+        return {"object": "list", "data": [_as_avatar(a) for a in found], "maker": maker}
 
     @routes.get("/v1/avatars/{name}")
     async def avatar(name: str) -> dict[str, Any]:
@@ -47,16 +52,32 @@ def router(avatars_dir: Path, access: Access) -> APIRouter:
     @routes.get("/v1/avatars/{name}/portrait.png")
     async def portrait(name: str) -> FileResponse:
         """The avatar's picture."""
-        path = (await named(name)).folder / _PORTRAIT
+        found = await named(name)
+        path = found.folder / _PORTRAIT
         if not await asyncio.to_thread(path.is_file):
             raise Refused(404, "no_portrait", f"The avatar {name!r} has no portrait.")
-        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "max-age=300"})
+        caching = "no-store" if found.own else "max-age=300"  # a person who is deleted is not kept elsewhere
+        return FileResponse(path, media_type="image/png", headers={"Cache-Control": caching})
 
     return routes
 
 
+async def _maker(board: Board) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(MAKER_S):
+            able = await abilities(board)
+    except ParleyError as error:
+        return {"ready": False, "drawn": False, "reason": str(error)}
+    except TimeoutError:
+        return {"ready": False, "drawn": False, "reason": "Redis does not answer."}
+    return {"ready": True, "drawn": able.drawn, "reason": ""}
+
+
 def _as_avatar(avatar: Avatar) -> dict[str, Any]:
     has_portrait = (avatar.folder / _PORTRAIT).is_file()
+    portrait = f"/v1/avatars/{avatar.name}/portrait.png"
+    if avatar.own:  # who comes after them under the same name looks different
+        portrait += f"?v={avatar.version}"
     return {
         "object": "avatar",
         "name": avatar.name,
@@ -65,7 +86,8 @@ def _as_avatar(avatar: Avatar) -> dict[str, Any]:
         "language": avatar.language,
         "greeting": avatar.greeting,
         "voice": avatar.voice.voice,
-        "portrait": f"/v1/avatars/{avatar.name}/portrait.png" if has_portrait else None,
+        "own": avatar.own,
+        "portrait": portrait if has_portrait else None,
     }
 
 

@@ -18,6 +18,7 @@ class Held(Protocol):
     """A conversation that is connected now."""
 
     session: str
+    avatar_name: str
     over: asyncio.Event
 
     def close(self, code: int, reason: str) -> None:
@@ -140,6 +141,23 @@ class Registry:
     def _forget(self, session: str) -> None:
         del self._parked[session]
         metrics.PARKED.set(len(self._parked))
+
+    async def end(self, avatar: str) -> int:
+        """Ends the conversations with an avatar that is no more, and forgets those that could be resumed.
+
+        Returns:
+            How many were connected.
+        """
+        held = [one for one in self._held.values() if one.avatar_name == avatar]
+        for one in held:
+            one.close(1001, "The avatar was deleted.")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_S):
+                await asyncio.gather(*(one.over.wait() for one in held))
+        for parked, timer in [entry for entry in self._parked.values() if entry[0].avatar == avatar]:
+            timer.cancel()
+            self._forget(parked.session)
+        return len(held)
 
     async def drain(self, timeout_s: float) -> None:
         """Takes no more conversations, and closes each with 1001 in its next rest.

@@ -76,6 +76,7 @@ class RealtimeSession:
         ratings: RatingStore | None = None,
     ) -> None:
         self.session = session
+        self.avatar_name = avatar.name
         self.over = asyncio.Event()
         self._websocket = websocket
         self._conversation = conversation

@@ -1,8 +1,9 @@
 """Connections to Redis, and its failures in Parley's words."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
@@ -70,6 +71,30 @@ async def carrier(url: str, *, blocking: bool = False) -> AsyncIterator[None]:
             f"Redis at {_without_password(url)} does not work: {error or 'no answer'}",
             fix="Start it (`redis-server`, or `parley up`), or set PARLEY_REDIS_URL to where it is.",
         ) from error
+
+
+class Scripts:
+    """Runs scripts by their hash: `execute(script, keys, args)`."""
+
+    def __init__(self, url: str, client: "aioredis.Redis") -> None:
+        """Args:
+        url: Redis, for messages.
+        client: Runs them.
+        """
+        self._url = url
+        self._client = client
+        self._known: dict[str, Any] = {}
+
+    async def __call__(self, script: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+        """What the script returns.
+
+        Raises:
+            ChainUnavailable: Redis does not answer, or refuses.
+        """
+        if script not in self._known:
+            self._known[script] = self._client.register_script(script)
+        async with carrier(self._url):
+            return await self._known[script](keys=keys, args=args)
 
 
 def _without_password(url: str) -> str:

@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from parley.aio import Signal, wait_event
 from parley.chain import foresight, keys, scripts
-from parley.chain.connection import carrier, connect
+from parley.chain.connection import Scripts, carrier, connect
 from parley.chain.interface import OUTPUT, WORK_STREAM, Claim, Entry, Piece, Stage, Track
 from parley.chain.pieces import ITEM_OF, refused_piece
 from parley.chain.reader import Reader
@@ -45,7 +44,7 @@ class RedisChain:
         self._take_over_ms = round(take_over_s * 1000)
         self._commands = connect(redis_url)
         self._reader = Reader(redis_url, self._commands)
-        self._scripts: dict[str, Any] = {}
+        self._execute = Scripts(redis_url, self._commands)
         self._claims: set[RedisClaim] = set()
         self._freed = Signal()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,17 +87,6 @@ class RedisChain:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._commands.aclose()
-
-    async def _execute(self, script: str, key_names: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
-        """Runs a script by its hash.
-
-        Raises:
-            ChainUnavailable: Redis does not answer, or refuses.
-        """
-        if script not in self._scripts:
-            self._scripts[script] = self._commands.register_script(script)
-        async with carrier(self._url):
-            return await self._scripts[script](keys=key_names, args=args)
 
     # ---- the conversation's end
 
@@ -182,7 +170,14 @@ class RedisChain:
         """See `Chain.claims`."""
         self._run()
         held: set[RedisClaim] = set()
-        source = WorkSource(self._url, stage, consumer, every_s=self._heartbeat_s, idle_ms=self._take_over_ms)
+        source = WorkSource(
+            self._url,
+            WORK_STREAM[stage],
+            stage.value,
+            consumer,
+            every_s=self._heartbeat_s,
+            idle_ms=self._take_over_ms,
+        )
 
         def free() -> int:
             held.difference_update([claim for claim in held if claim.given_back])

@@ -8,7 +8,6 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from parley.chain.connection import BLOCK_MS, carrier, connect
-from parley.chain.interface import WORK_STREAM, Stage
 from parley.chain.keys import PAYLOAD
 from parley.chain.scripts import FORGET
 
@@ -26,21 +25,24 @@ class Work:
 
 
 class WorkSource:
-    """Reads one stage's work stream for one worker, over a connection of its own."""
+    """Reads one work stream for one worker, over a connection of its own."""
 
-    def __init__(self, url: str, stage: Stage, consumer: str, *, every_s: float, idle_ms: int) -> None:
+    def __init__(
+        self, url: str, stream: str, group: str, consumer: str, *, every_s: float, idle_ms: int
+    ) -> None:
         """Prepares; connects when first used.
 
         Args:
             url: Redis.
-            stage: Whose items.
+            stream: Where items wait.
+            group: Whose they are.
             consumer: This worker.
             every_s: How often to look for items of dead workers.
             idle_ms: An item whose worker was silent for so long is taken.
         """
         self._url = url
-        self._stream = WORK_STREAM[stage]
-        self._group = stage.value
+        self._stream = stream
+        self._group = group
         self._consumer = consumer
         self._every_s = every_s
         self._idle_ms = idle_ms

@@ -1,7 +1,6 @@
 """`parley avatar …`: avatars of one's own."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from parley.avatars import NAME, list_avatars
+from parley.avatars import list_avatars, remove_avatar
 from parley.cli.extras import installed
-from parley.errors import ParleyError, UnknownAvatar
+from parley.errors import ParleyError
 from parley.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -67,13 +66,9 @@ def remove(
 ) -> None:
     """Delete an avatar with everything that was made of the person, the consent record too."""
     root = avatars or Settings().avatars_dir
-    folder = root / name
-    if not NAME.fullmatch(name) or not folder.is_dir():
-        raise UnknownAvatar(f"There is no avatar named {name!r} in {root}.", fix="parley avatar list")
     if not yes:
-        typer.confirm(f"Delete {folder} and all that is in it?", abort=True)
-    shutil.rmtree(folder)
-    _print(f"{folder} is deleted.")
+        typer.confirm(f"Delete {root / name} and all that is in it?", abort=True)
+    _print(f"{remove_avatar(root, name)} is deleted.")
 
 
 @contextmanager

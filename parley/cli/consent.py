@@ -24,7 +24,7 @@ Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 def record(
     avatar: Name,
     person: Annotated[str, typer.Option(help="Who agreed.")],
-    purpose: Annotated[list[str], typer.Option(help="face or voice; may be given twice.")],
+    purpose: Annotated[list[str], typer.Option(help="face, voice or text; may be given again.")],
     statement: Annotated[str, typer.Option(help="What they said or signed, in their words.")],
     evidence: Annotated[str, typer.Option(help="Where the signed paper or the recording is kept.")],
     granted: Day = None,

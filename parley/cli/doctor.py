@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from parley.avatars import list_avatars
+from parley.cli.extras import missing
 from parley.errors import ParleyError
 from parley.settings import REPOSITORY, Settings
 
@@ -88,6 +89,11 @@ def _examine() -> Iterator[Finding]:
         yield Finding(
             program, path is not None, path or f"missing ({use})", f"sudo apt-get install {package}", False
         )
+    package = missing("data")
+    yield Finding(
+        "making avatars", not package, f"{package} missing" if package else "installed",
+        "scripts/setup python data", False,
+    )  # fmt: skip
     page = REPOSITORY / "gateway" / "static" / "index.html"
     yield Finding("web page", page.is_file(), "built" if page.is_file() else "not built", "make web")
     yield from _avatars()

@@ -48,7 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 def up(
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Start Redis (if none answers), the four services and the gateway; Ctrl-C stops them all."""
+    """Start Redis (if none answers), the services, gateway and maker; Ctrl-C stops them all."""
     asyncio.run(run_stack(open_browser=open_browser))
 
 

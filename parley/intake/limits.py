@@ -11,3 +11,7 @@ MOST_CHANNELS: Final = 8
 RATES_HZ: Final = (4_000, 384_001)
 PICTURE_BYTES: Final = 20 << 20
 PICTURE_PIXELS: Final = 40_000_000
+# Of what an avatar is made of.
+SPEECH_S: Final = (3.0, 60.0)
+SPEECH_BYTES: Final = 20 << 20
+TEXT_BYTES: Final = 1 << 20

@@ -153,7 +153,7 @@ class Studio:
         self.faces = faces
         self._strain = Strain()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="draw")
-        self._idle: dict[tuple[str, str], asyncio.Task[list[pb.VideoFrame]]] = {}
+        self._idle: dict[tuple[str, str], tuple[int, asyncio.Task[list[pb.VideoFrame]]]] = {}
 
     def close(self) -> None:
         """Ends the threads once what they do is done."""
@@ -191,14 +191,18 @@ class Studio:
     async def idle(self, avatar: str, video: pb.VideoFormat) -> list[pb.VideoFrame]:
         """The encoded idle loop. Raises as `open` does."""
         check_format(video, self.faces.engine(avatar))
-        key = (avatar, video.codec)
-        if key not in self._idle:
-            self._idle[key] = asyncio.create_task(self._draw_idle(avatar, video))
+        key, version = (avatar, video.codec), self.faces.version(avatar)
+        if key not in self._idle or self._idle[key][0] != version:
+            for old in [old for old, (its, _) in self._idle.items() if its != self.faces.version(old[0])]:
+                del self._idle[old]  # who was deleted is forgotten
+            self._idle[key] = version, asyncio.create_task(self._draw_idle(avatar, video))
+        entry = self._idle[key]
+        task = entry[1]
         try:
-            return await asyncio.shield(self._idle[key])
+            return await asyncio.shield(task)
         finally:
-            task = self._idle[key]
-            if task.done() and (task.cancelled() or task.exception() is not None):
+            failed = task.done() and (task.cancelled() or task.exception() is not None)
+            if failed and self._idle.get(key) is entry:
                 del self._idle[key]  # a failure is not kept
 
     async def _draw_idle(self, avatar: str, video: pb.VideoFormat) -> list[pb.VideoFrame]:

@@ -149,7 +149,7 @@ async def test_names_of_dead_workers_are_forgotten_but_not_their_items(
 ) -> None:
     await chain.submit(turn())
     await take(chain, Stage.LLM, "busy")
-    source = WorkSource(redis_url, Stage.LLM, "idle", every_s=1, idle_ms=60_000)
+    source = WorkSource(redis_url, "turns", "llm", "idle", every_s=1, idle_ms=60_000)
     assert await source.fetch(1, held=set()) == []
     await asyncio.sleep(0.005)
     await source.forget(1)

@@ -74,7 +74,7 @@ async def target(url: str, engine: str, most: int, log_dir: Path) -> AsyncIterat
     env = {"PARLEY_REDIS_URL": "", "PARLEY_GATEWAY_MAX_SESSIONS": str(most + 1), "PARLEY_ASR_WARM": str(most)}
     if engine:
         env |= {f"PARLEY_{name.upper()}_ENGINE": engine for name in SERVICES}
-    async with Stack(Ports.free(), env=env, log_dir=log_dir, say=say) as stack:
+    async with Stack(Ports.free(), env=env, log_dir=log_dir, say=say, maker=False) as stack:
         await stack.wait_ready(timeout_s=180)
         running = {name: child.process for name, child in stack.children.items()}
         yield Target(stack.url, stack.ports, {name: p.pid for name, p in running.items() if p is not None})

@@ -26,7 +26,7 @@ app = typer.Typer(help=__doc__, add_completion=False)
 async def asked(receiver: Receiver, text: str, logs: Path) -> tuple[str, list[Span]]:
     """The answer to `text`, and the spans of its trace."""
     env = {"PARLEY_REDIS_URL": "", ENDPOINT: receiver.url}
-    async with Stack(Ports.free(), env=env, log_dir=logs, say=lambda line: None) as stack:
+    async with Stack(Ports.free(), env=env, log_dir=logs, say=lambda line: None, maker=False) as stack:
         await stack.wait_ready()
         async with TalkClient.open(stack.url, "mira") as client:
             await ask(client, spoken("What is your name?", "awb"))  # whoever is asked first loads something

@@ -72,6 +72,7 @@ LIPS: Final = len(OUTER_LIPS) + len(INNER_LIPS)  # the first of `KEPT`
 MOUTH: Final = (0.25, 0.46875, 0.75, 0.84375)
 EYES: Final = (0.1875, 0.15625, 0.8125, 0.375)
 STEADY_FRAMES: Final = 1.5  # width of the smoothing of the alignment over time
+_FIX: Final = "Use a picture of one face, from the front."
 
 
 class NoFace(MediaError):
@@ -112,9 +113,9 @@ class Landmarker:
         """
         found = self._mesh.process(picture).multi_face_landmarks or []
         if not found:
-            raise NoFace("No face is seen in the picture.")
+            raise NoFace("No face is seen in the picture.", fix=_FIX)
         if len(found) > 1:
-            raise SeveralFaces("Several faces are seen in the picture.")
+            raise SeveralFaces("Several faces are seen in the picture.", fix=_FIX)
         height, width = picture.shape[:2]
         return np.array([[p.x * width, p.y * height] for p in found[0].landmark], np.float32)
 

@@ -178,6 +178,21 @@ describe("sending", () => {
     expect(open.sent).toHaveLength(1);
   });
 
+  it("sends no audio before the conversation is named: what is said at once would be numbered twice", async () => {
+    await socket.connect();
+    const [open] = sockets;
+    open!.readyState = 1;
+    open!.onopen?.();
+    expect(socket.sendMedia(message)).toBe(false);
+    open!.accept("sess_1");
+    expect(socket.sendMedia(message)).toBe(true);
+    open!.drop();
+    pending()!.run();
+    await settle();
+    sockets[1]!.readyState = 1;
+    expect(socket.sendMedia(message)).toBe(false);
+  });
+
   it("sends nothing without a connection", () => {
     socket.send({ type: "avatar.interrupt" });
     expect(socket.sendMedia(message)).toBe(false);

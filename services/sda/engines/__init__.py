@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from parley.avatars import load_avatar
+from parley.avatars import load_avatar, version_of
 from parley.engines import FaceEngine
 from parley.errors import EngineUnavailable
 from services.sda.config import SdaSettings
@@ -71,6 +71,10 @@ class Faces:
         first = settings.engine if self._forced else DEFAULT
         self._engines = {first: load(first, settings)}
         self.default = self._engines[first]
+
+    def version(self, avatar: str) -> int:
+        """Another number whenever the avatar has changed; 0: there is none."""
+        return version_of(self._settings.avatars_dir, avatar)
 
     def engine(self, avatar: str) -> FaceEngine:
         """The engine that draws `avatar`.

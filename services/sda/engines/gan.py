@@ -2,11 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from parley.avatars import Avatar, load_avatar
+from parley.avatars import Avatar, load_avatar, version_of
 from parley.engines import FaceInput, Picture, Wanted, all_wanted
 from parley.media.clock import FRAME_SAMPLES
 from services.sda.engines.intake import AHEAD, Intake
@@ -64,7 +65,7 @@ class GanEngine:
         self.generator = self._load(weights, batch)
         size, provider = self.generator.size, self.generator.provider.removesuffix("ExecutionProvider")
         self.model = f"{self.kind}, {size}x{size}, {provider}"
-        self.sitter = Kept(self._sit, AVATARS_HELD)
+        self.sitter = Kept(self._sit, AVATARS_HELD, partial(version_of, avatars_dir))
 
     def _load(self, weights: Path, batch: int) -> Generator:
         return Generator(weights, batch=batch)

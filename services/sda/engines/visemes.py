@@ -1,9 +1,10 @@
 """The `visemes` engine: plays a bank of rendered faces by phone times, or by ear where there are none."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
-from parley.avatars import load_avatar
+from parley.avatars import load_avatar, version_of
 from parley.engines import Audio, FaceInput, Picture, Wanted, all_wanted
 from parley.media.clock import FRAME_SAMPLES
 from services.sda.engines.intake import AHEAD, Intake
@@ -34,7 +35,7 @@ class VisemesEngine:
     def __init__(self, avatars_dir: Path) -> None:
         self._avatars_dir = avatars_dir
         self._listener = Listener()
-        self.bank = Kept(self._load, BANKS_HELD)
+        self.bank = Kept(self._load, BANKS_HELD, partial(version_of, avatars_dir))
 
     def _load(self, avatar: str) -> Bank:
         """The avatar's bank.

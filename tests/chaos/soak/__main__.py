@@ -119,7 +119,7 @@ def main(
 
     async def run() -> tuple[Talked, Sampler, dict[str, int]]:
         env = {"PARLEY_REDIS_URL": ""}
-        async with Stack(Ports.free(), env=env, log_dir=out / "logs", say=say) as stack:
+        async with Stack(Ports.free(), env=env, log_dir=out / "logs", say=say, maker=False) as stack:
             await stack.wait_ready()
             say(f"{sessions} people talk for {minutes:g} minutes.")
             talked, sampler = await soak(stack, minutes, sessions)

@@ -20,7 +20,7 @@ from parley.avatars import Avatar
 from parley.conversation.interface import Conversation, ConversationConfig
 from parley.errors import ParleyError
 from parley.media.framing import MediaMessage
-from tests.unit.gateway.fakes import FakeServices, ScriptedConversation
+from tests.unit.gateway.fakes import FakeBoard, FakeServices, ScriptedConversation
 from tests.unit.gateway.sdk_models import check_against_sdk
 
 MANIFEST = (
@@ -59,7 +59,8 @@ class Running:
         self.conversations: list[ScriptedConversation] = []
         self.fail_start: ParleyError | None = None
         self.registry = Registry(max_sessions=settings.max_sessions, resume_s=settings.resume_s, vault=vault)
-        app = create_app(settings, Services(settings), self.registry, self._make, static=static)
+        self.board = FakeBoard()
+        app = create_app(settings, Services(settings), self.registry, self._make, self.board, static=static)
         self.server = Server(app, settings, self.registry)
         self._listener = listen(settings)
         self.port = self._listener.getsockname()[1]
@@ -140,6 +141,7 @@ async def launch(avatars_dir: Path, backend: FakeServices, tmp_path: Path) -> As
         urls = {f"{name}_url": backend.address for name in ("asr", "tts", "llm", "sda")}
         values: dict[str, Any] = {
             "avatars_dir": avatars_dir,
+            "spool_dir": tmp_path / "spool",
             "port": 0,
             "redis_url": "redis://127.0.0.1:1/0",
             **urls,

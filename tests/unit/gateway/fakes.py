@@ -2,18 +2,21 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import grpc.aio
 import numpy as np
 
 from gateway.realtime.vault import Parked
+from parley.aio import Signal
 from parley.avatars import Avatar
 from parley.conversation import events as happened
 from parley.conversation.events import ConversationEvent, ReplyStatus
 from parley.conversation.interface import ConversationConfig
 from parley.errors import BadRequest, ParleyError
+from parley.jobs.board import JobEnded, MakerAbilities
+from parley.jobs.job import Job, UnknownJob
 from parley.media.video import VideoEncoder
 from proto.parley.v1 import (
     asr_pb2,
@@ -293,3 +296,52 @@ class DictVault:
 
     async def take(self, session: str, avatar: str) -> Parked | None:
         return self.parked.pop(session, None)
+
+
+class FakeBoard:
+    """Jobs in memory; a test moves them on with `tell`."""
+
+    def __init__(self) -> None:
+        self.able: MakerAbilities | None = MakerAbilities()
+        self.jobs: dict[str, Job] = {}
+        self.refuse: ParleyError | None = None
+        self._changed = Signal()
+
+    async def maker(self) -> MakerAbilities | None:
+        return self.able
+
+    async def post(self, job: Job) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+        self.tell(job)
+
+    async def get(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise UnknownJob(job_id)
+        return self.jobs[job_id]
+
+    async def watch(self, job_id: str) -> AsyncGenerator[Job, None]:
+        job = await self.get(job_id)
+        yield job
+        while not job.ended:
+            await self._changed.wait_for(lambda seen=job: self.jobs.get(job_id) != seen)  # type: ignore[misc]
+            job = await self.get(job_id)
+            yield job
+
+    async def cancel(self, job_id: str) -> Job:
+        job = await self.get(job_id)
+        if job.ended:
+            raise JobEnded("The job has ended.")
+        self.tell(job.model_copy(update={"status": "cancelled"}))
+        return self.jobs[job_id]
+
+    async def close(self) -> None:
+        pass
+
+    def tell(self, job: Job) -> None:
+        self.jobs[job.id] = job
+        self._changed.notify()
+
+    def forget(self, job_id: str) -> None:
+        del self.jobs[job_id]
+        self._changed.notify()

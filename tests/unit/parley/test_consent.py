@@ -32,6 +32,7 @@ def test_a_record_holds_for_what_was_agreed_and_as_long(tmp_path: Path) -> None:
     assert consent.require(tmp_path / "ada", "face", today=TODAY) == GIVEN
     for purpose, day, reason in (
         ("voice", TODAY, "agreed to face, not to voice"),
+        ("text", TODAY, "agreed to face, not to text"),
         ("face", date(2027, 1, 1), "ended on 2026-12-31"),
         ("face", date(2025, 12, 31), "begins on 2026-01-01"),
     ):

@@ -74,6 +74,33 @@ async def test_a_remote_redis_is_not_started_here(tmp_path: Path) -> None:
     await stack.stop()
 
 
+async def test_what_is_not_needed_may_fail_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "GIVE_UP_AFTER", 1)
+    said: list[str] = []
+    stack = Stack(Ports.free(), log_dir=tmp_path, say=said.append)
+    stack._supervise("maker", ["sh", "-c", "echo the reason >&2; exit 3"], needed=False)
+    await until(lambda: said)
+    assert "maker does not stay up" in said[0] and "the reason" in said[0]
+    assert stack._failure is None
+    await stack.stop()
+
+
+@pytest.mark.parametrize(("package", "made"), [("", True), ("mediapipe", False)])
+async def test_avatars_are_made_where_what_that_needs_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, made: bool
+) -> None:
+    started, said = [], []
+    monkeypatch.setattr(supervisor, "missing", lambda extra: package)
+    stack = Stack(Ports.free(), log_dir=tmp_path, say=said.append)
+    monkeypatch.setattr(stack.__class__, "_supervise", lambda self, name, *rest, **more: started.append(name))
+    monkeypatch.setattr(stack.__class__, "_start_redis", lambda self: None)
+    await stack.start()
+    assert ("maker" in started) is made
+    assert len(said) == (not made) and all("scripts/setup python data" in line for line in said)
+
+
 SERVES = """
 import os, pathlib, signal, socket, sys, time
 pathlib.Path(sys.argv[1]).open("a").write(f"{os.getpid()}\\n")

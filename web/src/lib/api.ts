@@ -2,6 +2,10 @@
 
 import type { ConnectionTrouble } from "./problems";
 import type { Engines, Fact, Rating } from "./protocol";
+import { serverSentEvents } from "./sse";
+
+const TIMEOUT_MS = 8000;
+const UPLOAD_TIMEOUT_MS = 180_000;
 
 export interface AvatarSummary {
   name: string;
@@ -9,6 +13,27 @@ export interface AvatarSummary {
   description: string;
   /** Address of a picture; empty: none. */
   portrait: string;
+  /** Somebody made it of themselves, and can delete it. */
+  own: boolean;
+}
+
+/** Whether avatars can be made here; see `/v1/avatars`. */
+export interface Maker {
+  ready: boolean;
+  drawn: boolean;
+}
+
+export type JobStatus = "queued" | "running" | "succeeded" | "failed" | "cancelled";
+export type JobStep = "waiting" | "text" | "voice" | "face" | "placing" | "done";
+
+/** The making of an avatar. */
+export interface Job {
+  id: string;
+  status: JobStatus;
+  step: JobStep;
+  progress: number;
+  avatar: string;
+  error: { code: string; message: string; fix: string } | undefined;
 }
 
 export class ApiError extends Error {
@@ -16,6 +41,9 @@ export class ApiError extends Error {
     readonly trouble: ConnectionTrouble,
     /** The server's own words, if it gave any. */
     readonly reason = "",
+    /** The server's code of it, and the part of the request that was wrong. */
+    readonly code = "",
+    readonly param = "",
   ) {
     super(reason || trouble);
   }
@@ -36,15 +64,49 @@ export class Api {
     private readonly fetcher: typeof fetch = (...args) => fetch(...args),
   ) {}
 
-  /** The avatars to choose from. Throws ApiError. */
-  async avatars(): Promise<AvatarSummary[]> {
+  /** The avatars to choose from, and whether more can be made. Throws ApiError. */
+  async avatars(): Promise<{ avatars: AvatarSummary[]; maker: Maker }> {
     const body = await this.json("v1/avatars");
-    return list(body["data"] ?? body["avatars"]).map((avatar) => ({
+    const maker = record(body["maker"]);
+    const avatars = list(body["data"] ?? body["avatars"]).map((avatar) => ({
       name: text(avatar["name"] ?? avatar["id"]),
       title: text(avatar["title"] ?? avatar["name"] ?? avatar["id"]),
       description: text(avatar["description"]),
       portrait: avatar["portrait"] ? new URL(text(avatar["portrait"]), this.base).href : "",
+      own: avatar["own"] === true,
     }));
+    return { avatars, maker: { ready: maker["ready"] === true, drawn: maker["drawn"] === true } };
+  }
+
+  /** Asks for an avatar. Throws ApiError, whose `param` is the part of the form that was refused. */
+  async enrol(form: FormData): Promise<Job> {
+    return jobOf(await this.json("v1/avatars", { method: "POST", body: form }, UPLOAD_TIMEOUT_MS));
+  }
+
+  /** How a job is now, and each change, up to its end. Throws ApiError, also when the connection is lost. */
+  async *watch(jobId: string, signal: AbortSignal): AsyncGenerator<Job> {
+    const init = { headers: { Accept: "text/event-stream" }, signal };
+    const response = await this.request(`v1/jobs/${encodeURIComponent(jobId)}`, init);
+    if (!response.ok) throw await errorOf(response);
+    try {
+      for await (const { type, data } of serverSentEvents(response)) {
+        const content = record(JSON.parse(data));
+        if (type === "error") throw apiError(0, content);
+        yield jobOf(content);
+      }
+    } catch (error) {
+      throw error instanceof ApiError ? error : new ApiError("gone");
+    }
+  }
+
+  /** Cancels a job. Throws ApiError: also when it has ended. */
+  async cancelJob(jobId: string): Promise<void> {
+    await this.json(`v1/jobs/${encodeURIComponent(jobId)}`, { method: "DELETE" });
+  }
+
+  /** Deletes an avatar that somebody made. Throws ApiError. */
+  async removeAvatar(name: string): Promise<void> {
+    await this.json(`v1/avatars/${encodeURIComponent(name)}`, { method: "DELETE" });
   }
 
   /** A picture as an address of this page's own; empty if there is none. */
@@ -122,21 +184,42 @@ export class Api {
     }
   }
 
-  private async json(path: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
-    const response = await this.request(path, init);
-    const body = record(await response.json().catch(() => undefined));
-    if (response.ok) return body;
-    throw new ApiError(troubleOf(response.status), text(record(body["error"])["message"]));
+  private async json(path: string, init: RequestInit = {}, timeoutMs = TIMEOUT_MS): Promise<Record<string, unknown>> {
+    const response = await this.request(path, init, timeoutMs);
+    if (!response.ok) throw await errorOf(response);
+    return record(await response.json().catch(() => undefined));
   }
 
-  private async request(path: string, init: RequestInit = {}): Promise<Response> {
+  private async request(path: string, init: RequestInit = {}, timeoutMs = TIMEOUT_MS): Promise<Response> {
     const headers = new Headers(init.headers);
     if (this.key) headers.set("Authorization", `Bearer ${this.key}`);
-    const signal = AbortSignal.timeout(8000);
+    const signal = init.signal ?? AbortSignal.timeout(timeoutMs);
     return this.fetcher(new URL(path, this.base), { ...init, headers, signal }).catch(() => {
       throw new ApiError("gone");
     });
   }
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  return apiError(response.status, record(await response.json().catch(() => undefined)));
+}
+
+/** `{"error": {"message", "code", "param"}}` */
+function apiError(status: number, body: Record<string, unknown>): ApiError {
+  const error = record(body["error"]);
+  return new ApiError(troubleOf(status), text(error["message"]), text(error["code"]), text(error["param"]));
+}
+
+function jobOf(body: Record<string, unknown>): Job {
+  const error = body["error"] ? record(body["error"]) : undefined;
+  return {
+    id: text(body["id"]),
+    status: text(body["status"]) as JobStatus,
+    step: text(body["step"]) as JobStep,
+    progress: Number(body["progress"]),
+    avatar: text(body["avatar"]),
+    error: error && { code: text(error["code"]), message: text(error["message"]), fix: text(error["fix"]) },
+  };
 }
 
 function troubleOf(status: number): ConnectionTrouble {

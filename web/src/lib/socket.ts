@@ -45,6 +45,8 @@ export class RealtimeSocket {
   /** The conversation to continue; the server names it in `session.created`. */
   session = "";
   private socket: WebSocket | undefined;
+  /** The server has named the conversation: from there on media is numbered. */
+  private greeted = false;
   private timer: number | undefined;
   /** Grows with every attempt: what belongs to an older one is ignored. */
   private attempt = 0;
@@ -80,9 +82,9 @@ export class RealtimeSocket {
     if (this.isOpen) this.socket?.send(JSON.stringify(event));
   }
 
-  /** Returns false if the message was dropped because the network does not keep up. */
+  /** Returns false if the message was dropped: the conversation has not begun, or the network does not keep up. */
   sendMedia(message: MediaMessage): boolean {
-    if (!this.socket || !this.isOpen || this.socket.bufferedAmount > MOST_WAITING_BYTES) return false;
+    if (!this.socket || !this.isOpen || !this.greeted || this.socket.bufferedAmount > MOST_WAITING_BYTES) return false;
     this.socket.send(pack(message));
     return true;
   }
@@ -100,6 +102,7 @@ export class RealtimeSocket {
     const socket = this.surroundings.openSocket(url.href, protocols);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
+    this.greeted = false;
     this.timer = this.surroundings.setTimer(() => void this.failWithReason(attempt), OPEN_TIMEOUT_MS);
     let opened = false;
     socket.onopen = () => {
@@ -130,6 +133,7 @@ export class RealtimeSocket {
     const event = parseEvent(data);
     if (event?.type === "session.created") {
       this.session = event.session.id;
+      this.greeted = true;
       this.backoff.reset();
       this.handlers.onLink({ state: "open" });
     }

@@ -1,6 +1,7 @@
-import { Api } from "./api";
+import { Api, ApiError, type AvatarSummary } from "./api";
 import { MicrophoneError, type MicrophoneTrouble } from "./audio/microphone";
 import { Directory } from "./directory.svelte";
+import { Making } from "./making.svelte";
 import { Memory } from "./memory.svelte";
 import { Preferences, type TalkMode } from "./preferences.svelte";
 import { describeConnection, describeMicrophone } from "./problems";
@@ -63,6 +64,12 @@ export class Talk {
     captionOf: (generation) => this.entries.find((entry) => entry.generation === generation),
   });
   readonly memory = new Memory(this.preferences, () => this.api, (event) => this.socket?.send(event));
+  readonly making = new Making(() => this.api, (name) => this.welcome(name));
+  makeOpen = $state(false);
+  /** There is a way to what is being made even while nobody is there to go on with it. */
+  readonly canMake = $derived(this.directory.maker.ready || this.making.busy || this.making.made !== "");
+  /** Whom the person may be about to delete. */
+  removing = $state.raw<AvatarSummary>();
   private readonly listener = new Listener({
     send: (message) => this.socket?.sendMedia(message),
     onLevel: (level) => (this.level = level),
@@ -104,6 +111,38 @@ export class Talk {
       this.changeLink({ state: "failed", trouble: "unauthorized", reason: trouble.reason, retryAt: undefined });
     }
     this.avatarName = wanted || this.directory.pick(this.preferences.avatar);
+  }
+
+  /** Reads again who can be talked to: others may have been made, or deleted. */
+  async refresh(): Promise<void> {
+    await this.directory.load(this.api, this.preferences.key !== "");
+  }
+
+  /** Deletes an avatar that somebody made; returns why not, if not. */
+  async remove(name: string): Promise<string> {
+    try {
+      await this.api.removeAvatar(name);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return error.reason || describeConnection(error.trouble).title;
+    }
+    await this.refresh();
+    if (name !== this.avatarName) return "";
+    if (this.phase === "talking") await this.leave();
+    this.choose(this.directory.pick(""));
+    return "";
+  }
+
+  /** An avatar was made. Who talks is not interrupted. */
+  private async welcome(name: string): Promise<void> {
+    await this.refresh();
+    if (this.phase === "start") this.choose(name);
+    else if (!this.makeOpen) this.tell(`${this.directory.titleOf(name)} is ready: choose it above.`);
+  }
+
+  /** The microphone is needed for something else; the avatar does not hear that. */
+  lendMicrophone(lent: boolean): void {
+    this.listener.muted = lent || this.muted;
   }
 
   async readEngines(): Promise<void> {
