@@ -22,7 +22,8 @@ setup-dev:
 demo: setup  ## ask a recorded question; write the answer as answer.mp4; stay up for the browser
 	@$(PARLEY) demo
 
-up: setup  ## start everything; open the printed address and talk
+up: setup  ## start everything; open the printed address, talk, and make an avatar of your own
+	@scripts/setup python data
 	@$(PARLEY) up
 
 test: setup-dev lint  ## lint, then every test (real Redis, real processes, real browser)
