@@ -6,12 +6,13 @@ common at their front are committed, and never taken back.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from parley.engines import HeardWord
 
-# A committed word may be found a little later or earlier in the next decode.
-_SLACK_SAMPLES = 4_800
+_RATE_HZ = 16_000
+_SLACK_SAMPLES = 4_800  # a committed word may be found a little later or earlier in the next decode
+_A_SECOND = 2.0  # so many differing words weigh as much as a seam that is a second off
 _NOT_LETTERS = re.compile(r"[^\w']+")
 
 
@@ -55,12 +56,29 @@ class StablePrefix:
         return [*self.committed, *self.tentative]
 
     def _after_committed(self, hypothesis: Sequence[HeardWord]) -> list[HeardWord]:
+        """The words of `hypothesis` that follow the committed ones, by what they say and when they are said.
+
+        A small model's word times are a guess, and what it has committed may be wrong: neither alone finds
+        the seam. Every word that differs costs 1, every second that the seam is moved costs `_A_SECOND`.
+        """
         if not self.committed:
             return list(hypothesis)
         end = self.committed[-1].end
-        fresh = [word for word in hypothesis if word.end > end - _SLACK_SAMPLES]
-        # Around the seam the same words may come again: the longest repeat is dropped.
-        for repeat in range(min(len(fresh), len(self.committed), 5), 0, -1):
-            if all(map(_same, self.committed[-repeat:], fresh[:repeat])):
-                return fresh[repeat:]
-        return [word for word in fresh if (word.start + word.end) / 2 > end]
+        costs = []
+        for at, differing in enumerate(_differing(self.committed, hypothesis)):
+            early = hypothesis[at - 1].end - end if at else 0
+            late = end - hypothesis[at].start if at < len(hypothesis) else 0
+            moved = max(early - _SLACK_SAMPLES, late - _SLACK_SAMPLES, 0)
+            costs.append((differing + _A_SECOND * moved / _RATE_HZ, abs(at - len(self.committed))))
+        return list(hypothesis[costs.index(min(costs)) :])
+
+
+def _differing(committed: Sequence[HeardWord], hypothesis: Sequence[HeardWord]) -> Iterator[int]:
+    """Edits (Levenshtein) between the committed words and the first 0, 1, 2, … words of a hypothesis."""
+    row = list(range(len(committed) + 1))
+    yield row[-1]
+    for word in hypothesis:
+        above, row[0] = row[0], row[0] + 1
+        for at, known in enumerate(committed, 1):
+            above, row[at] = row[at], min(above + (not _same(known, word)), row[at] + 1, row[at - 1] + 1)
+        yield row[-1]

@@ -61,3 +61,26 @@ def test_what_was_said_last_is_not_promised_however_often_it_is_guessed() -> Non
         prefix.update(words("what is a planet"), until=8_000)
     assert texts(prefix.committed) == "what is"
     assert texts(prefix.settle(words("what is your name"))) == "what is your name"
+
+
+def test_words_that_are_found_much_later_are_not_said_twice() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.update(words("what is a"))
+    moved = words("what is a galaxy", start=16_000)  # a second later, as small models are
+    assert texts(prefix.settle(moved)) == "what is a galaxy"
+
+
+def test_a_wrong_promise_does_not_make_the_rest_come_again() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.update(words("do you sleep in"))
+    assert texts(prefix.settle(words("do you sleep at night", start=12_000))) == "do you sleep in at night"
+
+
+def test_what_is_said_again_is_heard_again() -> None:
+    prefix = StablePrefix()
+    for _ in range(2):
+        prefix.update(words("no no"))
+    assert texts(prefix.settle(words("no no no"))) == "no no no"
+    assert texts(prefix.settle(words("and the moon", start=9_000))) == "no no and the moon"
